@@ -1,0 +1,46 @@
+// One Check in progress: until when it may wait, whether its caller is still there, and what the store did for it.
+import type { Clock } from './clock.ts'
+import { Failure } from './failure.ts'
+
+export type CacheOutcome = 'none' | 'hit' | 'absent' | 'miss' | 'joined' | 'refused'
+
+export type Call = {
+  /** Monotonic milliseconds at which the answer must be on its way. */
+  readonly deadlineMs: number
+  /** Set when Envoy gave up before we answered. Work that was not sent yet must not be sent any more. */
+  cancelled: boolean
+  cache: CacheOutcome
+  /** Look-ups and classifying reads. */
+  storeReads: number
+  /** Charging transactions. */
+  storeWrites: number
+}
+
+export const createCall = (deadlineMs: number): Call => ({
+  deadlineMs,
+  cancelled: false,
+  cache: 'none',
+  storeReads: 0,
+  storeWrites: 0,
+})
+
+/** Throws deadline_exceeded when nobody waits for this call any more. */
+export const assertAwaited = (call: Call, clock: Clock): void => {
+  if (call.cancelled) throw new Failure('deadline_exceeded', 'the caller left')
+  if (clock.monotonicMs() >= call.deadlineMs) throw new Failure('deadline_exceeded', 'the deadline passed')
+}
+
+/** Waits for `work` no longer than the call may. The work itself goes on: whoever shares it still gets its result. */
+export const withinDeadline = async <T>(work: Promise<T>, call: Call, clock: Clock): Promise<T> => {
+  const remainingMs = call.deadlineMs - clock.monotonicMs()
+  const late = Promise.withResolvers<never>()
+  const timer = setTimeout(
+    () => late.reject(new Failure('deadline_exceeded', 'the deadline passed while waiting')),
+    Math.max(0, remainingMs),
+  )
+  try {
+    return await Promise.race([work, late.promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}

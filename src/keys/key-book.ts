@@ -1,0 +1,69 @@
+// The management port for keys and owners.
+import type { Rules } from '../policy/policy.ts'
+import type { LimitDraft } from '../quota/limit-book.ts'
+
+export type OwnerRecord = Readonly<{ id: string; path: string; disabled: boolean; rules: Rules; createdAtMs: number }>
+
+export type KeyDraft = Readonly<{
+  name: string
+  ownerPath: string
+  /** SHA-256 of the whole secret, 32 bytes. The book never sees the secret. */
+  digest: Uint8Array
+  hint: string
+  notBeforeMs: number | undefined
+  expiresAtMs: number | undefined
+  rules: Rules
+  limits: readonly LimitDraft[]
+}>
+
+export type KeyRecord = Readonly<{
+  id: string
+  name: string
+  hint: string
+  ownerPath: string
+  disabled: boolean
+  revokedAtMs: number | undefined
+  notBeforeMs: number | undefined
+  expiresAtMs: number | undefined
+  rules: Rules
+  createdAtMs: number
+}>
+
+/** Only fields that are present change; a field present with undefined is cleared. */
+export type KeyChange = Partial<Readonly<Pick<KeyRecord, 'name' | 'notBeforeMs' | 'expiresAtMs'>>> &
+  Readonly<{ rules?: Partial<Rules> }>
+
+export type KeyFilter = Readonly<{ ownerPath?: string; includeRevoked?: boolean; afterId?: string; pageSize: number }>
+
+/** Every method validates its input, throws Rejection when it cannot be done, and changes all of it or nothing. */
+export type KeyBook = Readonly<{
+  /** All drafts or none. Owner, policies and guardrails must exist. */
+  createKeys(drafts: readonly KeyDraft[]): Promise<readonly KeyRecord[]>
+  getKey(id: string): Promise<KeyRecord>
+  /** The key a secret belongs to, for explain; undefined when there is none. */
+  findKeyByDigest(digest: Uint8Array): Promise<KeyRecord | undefined>
+  /** By id, ascending; `ownerPath` includes what is below it. At most pageSize (1 to 1,000). */
+  listKeys(filter: KeyFilter): Promise<readonly KeyRecord[]>
+  updateKey(id: string, change: KeyChange): Promise<KeyRecord>
+  setKeyDisabled(id: string, disabled: boolean): Promise<KeyRecord>
+  /** For ever. Revoking twice is fine and keeps the first instant. A revoked key cannot be changed. */
+  revokeKey(id: string): Promise<KeyRecord>
+}>
+
+export type OwnerBook = Readonly<{
+  /** The parent must exist unless `withParents`. conflict when it exists. */
+  createOwner(path: string, rules: Rules, options?: { withParents?: boolean }): Promise<OwnerRecord>
+  getOwner(path: string): Promise<OwnerRecord>
+  listOwners(): Promise<readonly OwnerRecord[]>
+  updateOwner(path: string, change: { rules: Partial<Rules> }): Promise<OwnerRecord>
+  /** Disables or enables everything below it too, for as long as it is so. */
+  setOwnerDisabled(path: string, disabled: boolean): Promise<OwnerRecord>
+  /** Refused with conflict while it has keys that are not revoked, or owners below it. */
+  deleteOwner(path: string): Promise<void>
+}>
+
+/** What a book changed, told after commit in the same process, so that its caches drop it at once. */
+export type Change =
+  | Readonly<{ kind: 'key'; keyId: string }>
+  /** An owner, a limit on an owner, or the registry: any key may be touched. */
+  | Readonly<{ kind: 'everything' }>

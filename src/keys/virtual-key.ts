@@ -1,0 +1,45 @@
+// Virtual keys and the owners above them; what a key's status is at an instant.
+import type { Rules } from '../policy/policy.ts'
+import type { Quota } from '../quota/quota.ts'
+
+/** An organisation, a team or a user. */
+export type Owner = Readonly<{
+  id: string
+  /** `acme`, `acme/search` or `acme/search/ann` */
+  path: string
+  disabled: boolean
+  rules: Rules
+  quotas: readonly Quota[]
+}>
+
+export type VirtualKey = Readonly<{
+  id: string
+  name: string
+  /** The last four characters of the secret. */
+  hint: string
+  /** The owner first, then its ancestors up to the organisation. Never empty. */
+  owners: readonly Owner[]
+  disabled: boolean
+  revoked: boolean
+  /** UTC milliseconds; the key may be used from here on. */
+  notBeforeMs: number | undefined
+  /** UTC milliseconds; the key may be used before this instant. */
+  expiresAtMs: number | undefined
+  rules: Rules
+  /** The limits set on the key itself. */
+  quotas: readonly Quota[]
+  /** Charged instead when the key has no limit of its own but an owner has: its row mirrors the key's usability. */
+  usabilityQuota: Quota
+}>
+
+export type KeyStatus = 'usable' | 'revoked' | 'key_disabled' | 'owner_disabled' | 'key_expired' | 'key_not_yet_valid'
+
+/** Status at an instant (UTC ms). The gravest wins: revoked, disabled, owner disabled, expired, not yet valid. */
+export const keyStatus = (key: VirtualKey, nowMs: number): KeyStatus => {
+  if (key.revoked) return 'revoked'
+  if (key.disabled) return 'key_disabled'
+  if (key.owners.some((owner) => owner.disabled)) return 'owner_disabled'
+  if (key.expiresAtMs !== undefined && nowMs >= key.expiresAtMs) return 'key_expired'
+  if (key.notBeforeMs !== undefined && nowMs < key.notBeforeMs) return 'key_not_yet_valid'
+  return 'usable'
+}
