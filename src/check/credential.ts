@@ -1,0 +1,38 @@
+// Where a key may stand in a request; more than one, or a malformed one, is refused.
+import type { AuthRequest } from './auth-request.ts'
+import type { Deny } from './decision.ts'
+import { deny } from './decision.ts'
+
+/** Unknown, malformed and revoked keys are told the same, so that nobody learns which it was. */
+export const denyInvalidKey = (detail: string): Deny =>
+  deny('invalid_key', 'The API key is not valid.', { detail })
+
+/** The token as the client sent it, not yet recognised. Header names are lower-case; `authorization` carries a Bearer token. */
+export const findCredential = (
+  { headers }: AuthRequest,
+  credentialHeaders: readonly string[],
+): { token: string } | Deny => {
+  let token: string | undefined
+  for (const name of credentialHeaders) {
+    const lines = headers.get(name)
+    if (lines === undefined) continue
+    const [line] = lines
+    if (line === undefined || lines.length > 1 || line.includes(',')) return denyAmbiguous(`${name} is repeated`)
+    const found = name === 'authorization' ? bearerToken(line) : line
+    if (found === undefined || !TOKEN.test(found)) return denyInvalidKey(`${name} is malformed`)
+    if (token !== undefined && token !== found) return denyAmbiguous(`${name} differs from another header`)
+    token = found
+  }
+  return token === undefined ? deny('missing_key', 'No API key was given.') : { token }
+}
+
+// RFC 6750 b64token. Everything else is refused before anybody interprets it.
+const TOKEN = /^[A-Za-z0-9._~+/-]{1,512}=*$/
+
+// RFC 9110: a scheme's case is ignored, one space stands before the credentials.
+const BEARER = /^bearer (\S+)$/i
+
+const bearerToken = (line: string): string | undefined => BEARER.exec(line)?.[1]
+
+const denyAmbiguous = (detail: string): Deny =>
+  deny('ambiguous_key', 'More than one API key was given; send exactly one.', { detail })

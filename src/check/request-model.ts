@@ -1,0 +1,73 @@
+// Which model a request asks for: the body's top-level `model`, which a configured header may repeat but never replace.
+import { isModelName } from '../policy/glob.ts'
+import type { AuthRequest } from './auth-request.ts'
+import type { Deny } from './decision.ts'
+import { deny } from './decision.ts'
+import { memberNames } from './json-members.ts'
+import { quoted } from './quoted.ts'
+
+export type RequestModel = Readonly<{ model: string | undefined }>
+
+/** The model, or why it cannot be told for certain. Used when a rule about models has to be decided. */
+export const requireModel = (request: AuthRequest, modelHeader: string | undefined): RequestModel | Deny => {
+  const encoding = request.headers.get('content-encoding')
+  if (encoding !== undefined && encoding.some((line) => line.toLowerCase() !== 'identity'))
+    return deny('request_malformed', 'The request body must not be compressed here.')
+  if (!request.bodyComplete)
+    return deny('body_too_large', 'The request body is too large to decide which model it asks for.')
+  const named = modelOfHeader(request, modelHeader)
+  if (isDeny(named)) return named
+  const inBody = request.body.length === 0 ? { model: undefined } : modelOfBody(request.body)
+  if (isDeny(inBody)) return inBody
+  if (named.model !== undefined && inBody.model !== undefined && named.model !== inBody.model)
+    return deny('model_conflict', `The model in header ${modelHeader} differs from the model in the body.`)
+  const model = inBody.model ?? named.model
+  return model === undefined ? deny('model_required', 'The request must name a model.') : { model }
+}
+
+/** The model if it can be told, for the headers and the trace; no rule depends on it. */
+export const observeModel = (request: AuthRequest, modelHeader: string | undefined): RequestModel => {
+  const found = requireModel(request, modelHeader)
+  return isDeny(found) ? { model: undefined } : found
+}
+
+const isDeny = (value: RequestModel | Deny): value is Deny => 'outcome' in value
+
+const modelOfHeader = ({ headers }: AuthRequest, name: string | undefined): RequestModel | Deny => {
+  const lines = name === undefined ? undefined : headers.get(name)
+  if (lines === undefined) return { model: undefined }
+  const [line] = lines
+  if (lines.length > 1 || line === undefined) return deny('request_malformed', `Header ${name} is repeated.`)
+  return checkedModel(line)
+}
+
+const checkedModel = (model: unknown): RequestModel | Deny => {
+  if (typeof model !== 'string') return deny('request_malformed', 'The model must be a string.')
+  if (isModelName(model)) return { model }
+  return deny(
+    'request_malformed',
+    `The model ${quoted(model)} must be 1 to 256 visible ASCII characters without comma.`,
+  )
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+const modelOfBody = (body: Uint8Array): RequestModel | Deny => {
+  let text: string
+  let value: unknown
+  try {
+    text = utf8.decode(body)
+    value = JSON.parse(text)
+  } catch {
+    return deny('request_malformed', 'The request body is not valid JSON.')
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return deny('request_malformed', 'The request body must be a JSON object.')
+  // Parsers differ in which of two equal keys they keep, and some ignore case: such a body has no model for certain.
+  const spellings = memberNames(text).filter((name) => name.toLowerCase() === 'model')
+  if (spellings.length > 1) return deny('request_malformed', 'The request body names the model more than once.')
+  const [spelling] = spellings
+  if (spelling === undefined) return { model: undefined }
+  if (spelling !== 'model') return deny('request_malformed', 'The key "model" must be spelt in lower case.')
+  return checkedModel((value as { model: unknown }).model)
+}
