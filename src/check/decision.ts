@@ -70,3 +70,6 @@ export const deny = (reason: DenyReason, message: string, more: Partial<Omit<Den
   message,
   ...more,
 })
+
+/** Every step of a Check returns what the next one needs, or a Deny. */
+export const isDeny = (value: object): value is Deny => 'outcome' in value && value.outcome === 'deny'

@@ -2,7 +2,7 @@
 import { isModelName } from '../policy/glob.ts'
 import type { AuthRequest } from './auth-request.ts'
 import type { Deny } from './decision.ts'
-import { deny } from './decision.ts'
+import { deny, isDeny } from './decision.ts'
 import { memberNames } from './json-members.ts'
 import { quoted } from './quoted.ts'
 
@@ -30,8 +30,6 @@ export const observeModel = (request: AuthRequest, modelHeader: string | undefin
   const found = requireModel(request, modelHeader)
   return isDeny(found) ? { model: undefined } : found
 }
-
-const isDeny = (value: RequestModel | Deny): value is Deny => 'outcome' in value
 
 const modelOfHeader = ({ headers }: AuthRequest, name: string | undefined): RequestModel | Deny => {
   const lines = name === undefined ? undefined : headers.get(name)

@@ -1,0 +1,98 @@
+// May this request pass, whatever it costs: model, path, route and guardrails. Step six of a Check. Pure.
+import type { VirtualKey } from '../keys/virtual-key.ts'
+import { unenforcedGuardrail } from '../policy/guardrail.ts'
+import type { Model } from '../policy/model-catalogue.ts'
+import type { Requirements } from '../policy/policy.ts'
+import { admitsModel, requirementsOf } from '../policy/policy.ts'
+import type { Registry } from '../policy/registry.ts'
+import type { AuthRequest } from './auth-request.ts'
+import type { Deny, Listing } from './decision.ts'
+import { deny, isDeny } from './decision.ts'
+import { quoted } from './quoted.ts'
+import { observeModel, requireModel } from './request-model.ts'
+import type { KnownKey } from './usable-key.ts'
+
+export type Admission = Readonly<{
+  outcome: 'admitted'
+  requirements: Requirements
+  model: string | undefined
+  route: string | undefined
+  /** False for what passes upstream without using a unit. */
+  charged: boolean
+}>
+
+/** Everything that a refusal can come from before a unit is spent; a Listing is answered in Envoy's stead. */
+export const admit = (request: AuthRequest, known: KnownKey, modelHeader: string | undefined): Admission | Listing | Deny => {
+  const { key, registry } = known
+  const requirements = requirementsFor(key, registry)
+  if (requirements.unresolved !== undefined) return denyUnresolved(key, `${requirements.unresolved} is not registered`)
+  if (isModelListing(request)) return listModels(request, key, registry, requirements)
+  if (requirements.needsModel && !isModelPath(request))
+    return deny('path_not_allowed', `${quoted(`${request.method} ${request.path}`)} is not allowed for this API key.`, { key })
+  const found = requirements.needsModel ? requireModel(request, modelHeader) : observeModel(request, modelHeader)
+  if (isDeny(found)) return { ...found, key }
+  const { model } = found
+  const routed = model === undefined ? undefined : registry.catalogue.match(model)
+  if (requirements.needsModel && model !== undefined && !isAllowed(model, routed, requirements, registry))
+    return deny('model_not_allowed', `The model ${quoted(model)} is not allowed for this API key.`, { key })
+  return guarded(request, known, requirements, { model, routed, charged: true })
+}
+
+const memo = new WeakMap<VirtualKey, { registry: Registry; requirements: Requirements }>()
+
+/** Joined once for a key and a registry, not for each request. */
+const requirementsFor = (key: VirtualKey, registry: Registry): Requirements => {
+  const held = memo.get(key)
+  if (held !== undefined && held.registry === registry) return held.requirements
+  const requirements = requirementsOf([key.rules, ...key.owners.map(({ rules }) => rules)], registry)
+  memo.set(key, { registry, requirements })
+  return requirements
+}
+
+/** A guardrail that nobody on the way runs must not be promised. */
+const guarded = (
+  request: AuthRequest,
+  { key, registry }: KnownKey,
+  requirements: Requirements,
+  { model, routed, charged }: { model: string | undefined; routed: Model | undefined; charged: boolean },
+): Admission | Deny => {
+  const missing = unenforcedGuardrail(requirements.guardrails, routed, request.declaredGuardrails, registry)
+  if (missing !== undefined) return denyUnresolved(key, `guardrail ${missing} is enforced by no upstream of this request`)
+  return { outcome: 'admitted', requirements, model, route: routed?.route, charged }
+}
+
+const isAllowed = (model: string, routed: Model | undefined, requirements: Requirements, registry: Registry): boolean =>
+  (registry.catalogue.isEmpty || routed !== undefined) && admitsModel(requirements, model)
+
+const denyUnresolved = (key: VirtualKey, detail: string): Deny =>
+  deny('policy_unresolved', 'A policy of this API key cannot be applied; its operator has been told.', {
+    key,
+    detail,
+    retryAfterS: 30,
+  })
+
+/** Answered here from the catalogue; without one the upstream knows, and nothing is charged either way. */
+const listModels = (
+  request: AuthRequest,
+  key: VirtualKey,
+  registry: Registry,
+  requirements: Requirements,
+): Admission | Listing | Deny => {
+  const { catalogue } = registry
+  if (catalogue.isEmpty)
+    return guarded(request, { digest: NONE, key, registry }, requirements, { model: undefined, routed: undefined, charged: false })
+  return { outcome: 'listing', key, models: catalogue.exactNames.filter((model) => admitsModel(requirements, model)) }
+}
+
+const NONE = new Uint8Array()
+
+const MODEL_PATHS = new Set(['/v1/chat/completions', '/v1/completions', '/v1/embeddings', '/v1/responses', '/v1/messages'])
+
+const withoutQuery = (path: string): string => {
+  const query = path.indexOf('?')
+  return query < 0 ? path : path.slice(0, query)
+}
+
+const isModelPath = ({ method, path }: AuthRequest): boolean => method === 'POST' && MODEL_PATHS.has(withoutQuery(path))
+
+const isModelListing = ({ method, path }: AuthRequest): boolean => method === 'GET' && withoutQuery(path) === '/v1/models'

@@ -1,0 +1,105 @@
+// The only step that writes, therefore the last that can refuse: charge every limit of the key and its owners, all or none.
+import { createHash } from 'node:crypto'
+import type { Call } from '../kernel/call.ts'
+import { assertAwaited, withinDeadline } from '../kernel/call.ts'
+import type { Clock } from '../kernel/clock.ts'
+import type { KeyDirectory } from '../keys/key-directory.ts'
+import type { VirtualKey } from '../keys/virtual-key.ts'
+import type { Quota, QuotaState } from '../quota/quota.ts'
+import type { QuotaLedger } from '../quota/quota-ledger.ts'
+import type { RefusalMemory } from '../quota/refusal-memory.ts'
+import type { RetryMemory } from '../quota/retry-memory.ts'
+import type { Admission } from './admission.ts'
+import type { AuthRequest } from './auth-request.ts'
+import type { Allow, Deny } from './decision.ts'
+import { deny } from './decision.ts'
+import type { KnownKey } from './usable-key.ts'
+
+type ChargeDeps = Readonly<{
+  clock: Clock
+  directory: KeyDirectory
+  ledger: QuotaLedger
+  refusals: RefusalMemory<KnownKey>
+  retries: RetryMemory
+}>
+
+const UNITS_PER_REQUEST = 1
+
+/** An Allow once everything is charged, a Deny that changed nothing, or `stale`: look the key up again. */
+export const chargeQuotas = async (
+  deps: ChargeDeps,
+  request: AuthRequest,
+  known: KnownKey,
+  admission: Admission,
+  call: Call,
+): Promise<Allow | Deny | 'stale'> => {
+  const quotas = admission.charged ? quotasToCharge(known.key) : []
+  if (quotas.length === 0) return allow(known, admission, [])
+  if (known.refusedLimits !== undefined) return denyQuota(known.key, known.refusedLimits, deps.clock.now())
+  const charge = () => deps.ledger.charge(quotas, UNITS_PER_REQUEST, call)
+  const charging = deps.retries.charge(identityOf(request, known, admission), charge)
+  const { outcome, claim } = await withinDeadline(charging, call, deps.clock)
+  if (outcome.outcome === 'stale') return 'stale'
+  if (outcome.outcome === 'exhausted') return refuse(deps, known, outcome.states)
+  // Nobody may be waiting any more; then the unit stays for a retry, and is never passed on.
+  assertAwaited(call, deps.clock)
+  claim()
+  return allow(known, admission, outcome.states)
+}
+
+/** Nothing when no limit stands above the key. Else the key's own row is among them, so that its usability is tested in the charge. */
+export const quotasToCharge = (key: VirtualKey): readonly Quota[] => {
+  const ofOwners = key.owners.flatMap((owner) => owner.quotas)
+  if (key.quotas.length > 0) return [...key.quotas, ...ofOwners]
+  return ofOwners.length > 0 ? [key.usabilityQuota, ...ofOwners] : []
+}
+
+const allow = ({ key }: KnownKey, { requirements, model, route }: Admission, states: readonly QuotaState[]): Allow => ({
+  outcome: 'allow',
+  key,
+  model,
+  route,
+  guardrails: requirements.guardrails,
+  policies: requirements.policies,
+  limits: states.filter(({ quota }) => !quota.implicit),
+})
+
+const refuse = (deps: ChargeDeps, known: KnownKey, states: readonly QuotaState[]): Deny => {
+  const limits = states.filter(({ quota }) => !quota.implicit)
+  deps.refusals.remember(known.digest, { subject: known, limits }, UNITS_PER_REQUEST)
+  deps.directory.dropRefused(known.digest)
+  return denyQuota(known.key, limits, deps.clock.now())
+}
+
+/** Of several exhausted limits the one that resets last is named. */
+export const denyQuota = (key: VirtualKey, limits: readonly QuotaState[], nowMs: number): Deny => {
+  const [last] = limits
+    .filter(({ remaining }) => remaining < UNITS_PER_REQUEST)
+    .toSorted((a, b) => (b.resetsAtMs ?? Infinity) - (a.resetsAtMs ?? Infinity))
+  if (last === undefined) throw new Error('a quota refused although none is exhausted')
+  const { quota, amount, resetsAtMs } = last
+  const whose = quota.subject === 'key' ? 'this API key' : `owner ${quota.subject}`
+  const per = quota.period === 'total' ? 'in total' : `per ${quota.period}`
+  const until = resetsAtMs === undefined ? 'it does not reset' : `it resets at ${new Date(resetsAtMs).toISOString()}`
+  const message = `The limit of ${amount} ${quota.unit} ${per} of ${whose} is exhausted; ${until}.`
+  return deny(quota.period === 'minute' ? 'rate_limited' : 'quota_exhausted', message, {
+    key,
+    limits,
+    ...(resetsAtMs === undefined ? {} : { retryAfterS: Math.max(1, Math.ceil((resetsAtMs - nowMs) / 1000)) }),
+  })
+}
+
+/**
+ * A retry is the same request only with the same caller, method, path, model and body. Without an id nothing is known to be a
+ * retry: undefined.
+ */
+const identityOf = (
+  { id, startedAt, method, path, body }: AuthRequest,
+  { digest }: KnownKey,
+  { model }: Admission,
+): string | undefined => {
+  if (id === '' || startedAt === '') return undefined
+  const hash = createHash('sha256')
+  for (const part of [id, startedAt, method, path, model ?? '']) hash.update(`${part.length}:${part}`)
+  return hash.update(digest).update(body).digest('base64')
+}

@@ -1,0 +1,65 @@
+// The story of a Check: request to Decision, read top to bottom.
+import type { Call } from '../kernel/call.ts'
+import { assertAwaited } from '../kernel/call.ts'
+import type { Clock } from '../kernel/clock.ts'
+import { Failure } from '../kernel/failure.ts'
+import type { KeyDirectory } from '../keys/key-directory.ts'
+import type { Secrets } from '../keys/secret.ts'
+import { digestSecret } from '../keys/secret.ts'
+import type { QuotaLedger } from '../quota/quota-ledger.ts'
+import type { RefusalMemory } from '../quota/refusal-memory.ts'
+import type { RetryMemory } from '../quota/retry-memory.ts'
+import { admit } from './admission.ts'
+import type { AuthRequest } from './auth-request.ts'
+import { chargeQuotas } from './charge-quotas.ts'
+import { denyInvalidKey, findCredential } from './credential.ts'
+import type { Decision } from './decision.ts'
+import { deny, isDeny } from './decision.ts'
+import type { KnownKey } from './usable-key.ts'
+import { denyUnusable, findKey } from './usable-key.ts'
+
+export type CheckDeps = Readonly<{
+  clock: Clock
+  secrets: Secrets
+  directory: KeyDirectory
+  ledger: QuotaLedger
+  refusals: RefusalMemory<KnownKey>
+  retries: RetryMemory
+  /** Lower-case header names in which a key may stand. */
+  credentialHeaders: readonly string[]
+  /** Lower-case name of a header that repeats the body's model, or undefined. */
+  modelHeader: string | undefined
+}>
+
+/** Decides one request; `undefined` stands for one that is not HTTP. Throws Failure when it cannot know. */
+export type Check = (request: AuthRequest | undefined, call: Call) => Promise<Decision>
+
+export const createCheck = (deps: CheckDeps): Check => {
+  const decide = async (request: AuthRequest, digest: Uint8Array, call: Call): Promise<Decision | 'stale'> => {
+    const known = await findKey(deps, digest, call)
+    if (isDeny(known)) return known
+    const unusable = denyUnusable(deps, known)
+    if (unusable !== undefined) return unusable
+    const admitted = admit(request, known, deps.modelHeader)
+    if (admitted.outcome !== 'admitted') return admitted
+    return chargeQuotas(deps, request, known, admitted, call)
+  }
+
+  return async (request, call) => {
+    if (request === undefined) return deny('request_malformed', 'Only HTTP requests can be checked.')
+    const credential = findCredential(request, deps.credentialHeaders)
+    if (isDeny(credential)) return credential
+    if (!deps.secrets.recognise(credential.token)) return denyInvalidKey('the form of the token is wrong')
+    const digest = digestSecret(credential.token)
+    assertAwaited(call, deps.clock)
+    let decision = await decide(request, digest, call)
+    if (decision === 'stale') {
+      // What we held of the key was out of date where it mattered: look again and try once more.
+      deps.directory.drop(digest)
+      decision = await decide(request, digest, call)
+    }
+    if (decision === 'stale') throw new Failure('store_unavailable', 'the key changed faster than it could be read')
+    return decision
+  }
+}
+

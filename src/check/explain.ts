@@ -1,0 +1,115 @@
+// The decision step by step, with the value that decided each, charging nothing.
+import type { Call } from '../kernel/call.ts'
+import type { Clock } from '../kernel/clock.ts'
+import type { KeyDirectory } from '../keys/key-directory.ts'
+import type { Secrets } from '../keys/secret.ts'
+import { digestSecret } from '../keys/secret.ts'
+import type { QuotaState } from '../quota/quota.ts'
+import type { QuotaLedger } from '../quota/quota-ledger.ts'
+import type { RefusalMemory } from '../quota/refusal-memory.ts'
+import type { Admission } from './admission.ts'
+import { admit } from './admission.ts'
+import type { AuthRequest } from './auth-request.ts'
+import { denyQuota, quotasToCharge } from './charge-quotas.ts'
+import { denyInvalidKey } from './credential.ts'
+import type { Deny } from './decision.ts'
+import { isDeny } from './decision.ts'
+import type { KnownKey } from './usable-key.ts'
+import { denyUnusable, findKey } from './usable-key.ts'
+
+export type ExplainStep = Readonly<{
+  step: 'form' | 'key' | 'status' | 'policy' | 'quota'
+  passed: boolean
+  /** What decided, in words: names and numbers, never a secret. */
+  value: string
+}>
+
+export type Explanation = Readonly<{
+  steps: readonly ExplainStep[]
+  /** What a Check would answer now: a listing counts as allow. */
+  outcome: 'allow' | 'deny'
+  denied: Deny | undefined
+}>
+
+export type ExplainQuestion = Readonly<{
+  /** A secret, or the digest of one when only the key's id is known. */
+  secret: string | Uint8Array
+  method: string
+  path: string
+  model: string | undefined
+  /** What the Envoy route declares in context_extensions. */
+  declaredGuardrails: readonly string[] | undefined
+}>
+
+export type Explain = (question: ExplainQuestion, call: Call) => Promise<Explanation>
+
+type ExplainDeps = Readonly<{
+  clock: Clock
+  secrets: Secrets
+  directory: KeyDirectory
+  ledger: QuotaLedger
+  refusals: RefusalMemory<KnownKey>
+}>
+
+/** Runs the very functions of a Check, with a look at the quotas in place of the charge. Throws Failure when it cannot know. */
+export const createExplain =
+  (deps: ExplainDeps): Explain =>
+  async ({ secret, ...question }, call) => {
+    const steps: ExplainStep[] = []
+    const pass = (step: ExplainStep['step'], value: string) => {
+      steps.push({ step, passed: true, value })
+    }
+    const end = (step: ExplainStep['step'], denied: Deny): Explanation => {
+      const value = `${denied.reason}: ${denied.detail ?? denied.message}`
+      return { steps: [...steps, { step, passed: false, value }], outcome: 'deny', denied }
+    }
+    if (typeof secret === 'string' && !deps.secrets.recognise(secret))
+      return end('form', denyInvalidKey('the form of the token is wrong'))
+    if (typeof secret === 'string') pass('form', 'prefix, alphabet and checksum are right')
+    const known = await findKey(deps, typeof secret === 'string' ? digestSecret(secret) : secret, call)
+    if (isDeny(known)) return end('key', known)
+    pass('key', `${known.key.id} (${known.key.name}) of ${known.key.owners[0]?.path ?? 'nobody'}`)
+    const unusable = denyUnusable(deps, known)
+    if (unusable !== undefined) return end('status', unusable)
+    pass('status', statusInWords(known))
+    const admitted = admit(asRequest(question), known, undefined)
+    if (isDeny(admitted)) return end('policy', admitted)
+    if (admitted.outcome === 'listing') {
+      pass('policy', `answered by Latchkey with ${admitted.models.length} model names`)
+      return { steps, outcome: 'allow', denied: undefined }
+    }
+    pass('policy', policyInWords(admitted))
+    const quotas = admitted.charged ? quotasToCharge(known.key) : []
+    const limits = quotas.length === 0 ? [] : (await deps.ledger.peek(quotas, call)).filter(({ quota }) => !quota.implicit)
+    if (limits.some(({ remaining }) => remaining < 1)) return end('quota', denyQuota(known.key, limits, deps.clock.now()))
+    pass('quota', limits.length === 0 ? 'no limit applies' : limits.map(limitInWords).join('; '))
+    return { steps, outcome: 'allow', denied: undefined }
+  }
+
+const asRequest = ({ method, path, model, declaredGuardrails }: Omit<ExplainQuestion, 'secret'>): AuthRequest => ({
+  id: '',
+  startedAt: '',
+  method,
+  path,
+  headers: new Map(),
+  body: model === undefined ? new Uint8Array() : new TextEncoder().encode(JSON.stringify({ model })),
+  bodyComplete: true,
+  declaredGuardrails,
+})
+
+const statusInWords = ({ key: { expiresAtMs } }: KnownKey): string =>
+  expiresAtMs === undefined ? 'usable, never expires' : `usable until ${new Date(expiresAtMs).toISOString()}`
+
+const policyInWords = ({ model, route, requirements: { policies, guardrails, needsModel } }: Admission): string =>
+  [
+    needsModel ? `model ${model ?? 'none'} is allowed` : 'no rule about models',
+    `route ${route ?? 'none'}`,
+    `policies ${policies.join(', ') || 'none'}`,
+    `guardrails ${guardrails.join(', ') || 'none'}`,
+  ].join('; ')
+
+const limitInWords = ({ quota, amount, used, remaining, resetsAtMs }: QuotaState): string => {
+  const period = quota.period === 'total' ? 'in total' : `per ${quota.period} (${quota.zone})`
+  const until = resetsAtMs === undefined ? '' : `, resets at ${new Date(resetsAtMs).toISOString()}`
+  return `${quota.subject}: ${used} of ${amount} ${quota.unit} ${period}, ${remaining} left${until}`
+}

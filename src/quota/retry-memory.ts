@@ -1,0 +1,87 @@
+// Envoy may ask the same Check again: a retry joins the charge of the first try, so one request is charged once.
+import type { Clock } from '../kernel/clock.ts'
+import { Failure } from '../kernel/failure.ts'
+import type { ChargeOutcome } from './quota-ledger.ts'
+
+/** `claim` says that the units are being used; units that nobody claims within the horizon are wasted. */
+export type ClaimableOutcome = Readonly<{ outcome: ChargeOutcome; claim: () => void }>
+
+export type RetryMemory = Readonly<{
+  /**
+   * Runs `charge` for a request, or joins the charge of an earlier try with the same identity. The identity holds all that
+   * makes it the same request; undefined is joined by nobody. A try that failed, or found the key out of date, is forgotten: the
+   * next one charges by itself.
+   */
+  charge(identity: string | undefined, charge: () => Promise<ChargeOutcome>): Promise<ClaimableOutcome>
+  /** Forget what is older than the horizon. Runs with every charge; call it when idle to have wasted units counted in time. */
+  sweep(): void
+}>
+
+type Attempt = {
+  readonly outcome: Promise<ChargeOutcome>
+  readonly expiresMs: number
+  charged: boolean
+  claimed: boolean
+}
+
+export const createRetryMemory = (deps: {
+  clock: Clock
+  /** How long after its first try a request may be tried again. Longer than any Check may take. */
+  horizonMs: number
+  /** At this size the oldest is forgotten early: its retry would be charged again, which never admits too much. */
+  maxEntries: number
+  /** Called once for each charged request that nobody used. */
+  onWasted: () => void
+}): RetryMemory => {
+  const { clock, horizonMs, maxEntries, onWasted } = deps
+  // In order of start, and all live equally long: the oldest is always first.
+  const attempts = new Map<string | symbol, Attempt>()
+
+  const sweep = () => {
+    const nowMs = clock.monotonicMs()
+    for (const [identity, attempt] of attempts) {
+      if (attempt.expiresMs > nowMs && attempts.size <= maxEntries) return
+      attempts.delete(identity)
+      if (attempt.charged && !attempt.claimed) onWasted()
+    }
+  }
+
+  const start = (identity: string | symbol, charge: () => Promise<ChargeOutcome>): Attempt => {
+    const outcome = charge()
+    const attempt: Attempt = { outcome, expiresMs: clock.monotonicMs() + horizonMs, charged: false, claimed: false }
+    attempts.set(identity, attempt)
+    sweep()
+    const forget = () => {
+      if (attempts.get(identity) === attempt) attempts.delete(identity)
+    }
+    outcome.then((result) => {
+      attempt.charged = result.outcome === 'charged'
+      if (result.outcome === 'stale') forget()
+    }, forget)
+    return attempt
+  }
+
+  const claimable = async (attempt: Attempt): Promise<ClaimableOutcome> => ({
+    outcome: await attempt.outcome,
+    claim: () => {
+      attempt.claimed = true
+    },
+  })
+
+  return {
+    async charge(identity, charge) {
+      if (identity === undefined) return claimable(start(Symbol('no identity'), charge))
+      sweep()
+      for (let earlier = attempts.get(identity); earlier !== undefined; earlier = attempts.get(identity)) {
+        try {
+          return await claimable(earlier)
+        } catch (error) {
+          // The earlier try may have died of its own deadline, before anything was sent; this one has its own.
+          if (!(error instanceof Failure)) throw error
+        }
+      }
+      return claimable(start(identity, charge))
+    },
+    sweep,
+  }
+}
