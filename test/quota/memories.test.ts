@@ -1,0 +1,128 @@
+// A retried Check is charged once, a blocked caller is remembered for a second, and no unit gets lost unseen.
+import { describe, expect, test } from 'vitest'
+import { Failure } from '../../src/kernel/failure.ts'
+import { digestSecret } from '../../src/keys/secret.ts'
+import type { ChargeOutcome } from '../../src/quota/quota-ledger.ts'
+import { createRefusalMemory } from '../../src/quota/refusal-memory.ts'
+import { createRetryMemory } from '../../src/quota/retry-memory.ts'
+import { createManualClock } from '../support/manual-clock.ts'
+import { aQuota, aState } from '../support/virtual-keys.ts'
+
+const CHARGED: ChargeOutcome = { outcome: 'charged', states: [aState()] }
+
+const retrySetUp = (maxEntries = 100) => {
+  const clock = createManualClock()
+  let charges = 0
+  let wasted = 0
+  const retries = createRetryMemory({ clock, horizonMs: 15_000, maxEntries, onWasted: () => void (wasted += 1) })
+  const charge = async (): Promise<ChargeOutcome> => {
+    charges += 1
+    return CHARGED
+  }
+  return { clock, retries, charge, charges: () => charges, wasted: () => wasted }
+}
+
+describe('the memory of retries', () => {
+  test('tries of one request share one charge, in flight and after it', async () => {
+    const { retries, charge, charges } = retrySetUp()
+    await Promise.all([retries.charge('request', charge), retries.charge('request', charge)])
+    await retries.charge('request', charge)
+    expect(charges()).toBe(1)
+  })
+
+  test('other requests, and those without an identity, are charged each', async () => {
+    const { retries, charge, charges } = retrySetUp()
+    for (const identity of ['a', 'b', undefined, undefined]) await retries.charge(identity, charge)
+    expect(charges()).toBe(4)
+  })
+
+  test('after the horizon the same identity is charged anew', async () => {
+    const { clock, retries, charge, charges } = retrySetUp()
+    await retries.charge('request', charge)
+    clock.advance(14_999)
+    await retries.charge('request', charge)
+    expect(charges()).toBe(1)
+    clock.advance(1)
+    await retries.charge('request', charge)
+    expect(charges()).toBe(2)
+  })
+
+  test('a try that dies of its own deadline leaves the next one to charge by itself, and only one of them', async () => {
+    const { retries, charge, charges } = retrySetUp()
+    const first = Promise.withResolvers<ChargeOutcome>()
+    const dying = retries.charge('request', () => first.promise)
+    const joiners = [retries.charge('request', charge), retries.charge('request', charge)]
+    first.reject(new Failure('deadline_exceeded', 'late'))
+    await expect(dying).rejects.toThrow('late')
+    for (const { outcome } of await Promise.all(joiners)) expect(outcome).toBe(CHARGED)
+    expect(charges()).toBe(1)
+  })
+
+  test('a key found out of date is not remembered', async () => {
+    const { retries, charge, charges } = retrySetUp()
+    await retries.charge('request', async () => ({ outcome: 'stale' }))
+    await retries.charge('request', charge)
+    expect(charges()).toBe(1)
+  })
+
+  test('a unit nobody claims within the horizon is counted as wasted, once; a claimed one never', async () => {
+    const { clock, retries, charge, wasted } = retrySetUp()
+    await retries.charge('left', charge)
+    const { claim } = await retries.charge('used', charge)
+    claim()
+    retries.sweep()
+    expect(wasted()).toBe(0)
+    clock.advance(15_000)
+    retries.sweep()
+    retries.sweep()
+    expect(wasted()).toBe(1)
+  })
+
+  test('it holds at most maxEntries and counts what it forgets early', async () => {
+    const { retries, charge, wasted } = retrySetUp(10)
+    for (let n = 0; n < 30; n += 1) await retries.charge(`request ${n}`, charge)
+    expect(wasted()).toBe(20)
+  })
+})
+
+describe('the memory of refusals', () => {
+  const digest = digestSecret('one')
+  const setUp = () => {
+    const clock = createManualClock()
+    return { clock, refusals: createRefusalMemory<string>({ clock, maxEntries: 10 }) }
+  }
+  const exhausted = (resetsInMs: number, nowMs: number) => [aState({ remaining: 0, resetsAtMs: nowMs + resetsInMs })]
+
+  test('a refusal is recalled for a second and no longer', () => {
+    const { clock, refusals } = setUp()
+    refusals.remember(digest, { subject: 'me', limits: exhausted(60_000, clock.now()) }, 1)
+    clock.advance(999)
+    expect(refusals.recall(digest)?.subject).toBe('me')
+    clock.advance(2)
+    expect(refusals.recall(digest)).toBeUndefined()
+  })
+
+  test('a refusal ends when the first exhausted window turns', () => {
+    const { clock, refusals } = setUp()
+    const limits = [...exhausted(60_000, clock.now()), ...exhausted(300, clock.now()), aState({ quota: aQuota({ id: 3 }) })]
+    refusals.remember(digest, { subject: 'me', limits }, 1)
+    clock.advance(299)
+    expect(refusals.recall(digest)).toBeDefined()
+    clock.advance(2)
+    expect(refusals.recall(digest)).toBeUndefined()
+  })
+
+  test('a window that has turned already is not remembered at all', () => {
+    const { clock, refusals } = setUp()
+    refusals.remember(digest, { subject: 'me', limits: exhausted(0, clock.now()) }, 1)
+    expect(refusals.recall(digest)).toBeUndefined()
+  })
+
+  test('an exhausted total, which never resets, is remembered too, and a change clears all', () => {
+    const { refusals } = setUp()
+    refusals.remember(digest, { subject: 'me', limits: [aState({ remaining: 0, resetsAtMs: undefined })] }, 1)
+    expect(refusals.recall(digest)).toBeDefined()
+    refusals.clear()
+    expect(refusals.recall(digest)).toBeUndefined()
+  })
+})
