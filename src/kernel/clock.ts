@@ -33,3 +33,6 @@ export const createClock = (): DatabaseClock => {
     },
   }
 }
+
+/** This machine's wall clock, for deadlines that arrive as an instant of it. Nothing else may be compared with it. */
+export const machineNowMs = (): number => Date.now()

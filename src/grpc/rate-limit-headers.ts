@@ -1,0 +1,33 @@
+// The x-ratelimit-* headers, in OpenAI's format, from the limit with the least remaining.
+import type { QuotaState } from '../quota/quota.ts'
+
+/** Names and values; empty without limits. `nowMs` is the database's time. A total never resets and says so by silence. */
+export const rateLimitHeaders = (limits: readonly QuotaState[], nowMs: number): readonly (readonly [string, string])[] => {
+  const tightest = limits.reduce<QuotaState | undefined>(
+    (least, state) => (least === undefined || isTighter(state, least) ? state : least),
+    undefined,
+  )
+  if (tightest === undefined) return []
+  const { amount, remaining, resetsAtMs, quota } = tightest
+  const counted = [
+    [`x-ratelimit-limit-${quota.unit}`, String(amount)],
+    [`x-ratelimit-remaining-${quota.unit}`, String(remaining)],
+  ] as const
+  if (resetsAtMs === undefined) return counted
+  return [...counted, [`x-ratelimit-reset-${quota.unit}`, resetDuration(resetsAtMs - nowMs)]]
+}
+
+/** `120ms`, `1s`, `6m0s`, `23h59m50s`; rounded up, so that who waits that long finds the window turned. */
+export const resetDuration = (durationMs: number): string => {
+  if (durationMs < 1_000) return `${Math.max(0, Math.ceil(durationMs))}ms`
+  const seconds = Math.ceil(durationMs / 1_000)
+  const hours = Math.floor(seconds / 3_600)
+  const minutes = Math.floor(seconds / 60) % 60
+  if (hours > 0) return `${hours}h${minutes}m${seconds % 60}s`
+  return minutes > 0 ? `${minutes}m${seconds % 60}s` : `${seconds}s`
+}
+
+/** Of two with the same rest the one that stays empty longer matters more. */
+const isTighter = (state: QuotaState, other: QuotaState): boolean =>
+  state.remaining < other.remaining ||
+  (state.remaining === other.remaining && (state.resetsAtMs ?? Infinity) > (other.resetsAtMs ?? Infinity))

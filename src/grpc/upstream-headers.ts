@@ -1,0 +1,36 @@
+// What the model server may rely on: on every Allow each header that is ours is set, or removed with what the client planted.
+import type { Allow } from '../check/decision.ts'
+import type { Headers } from './header-options.ts'
+
+export type UpstreamHeaders = Readonly<{ set: Headers; remove: readonly string[] }>
+
+/** `credentialHeaders` are lower-case names; all of them are removed, whichever carried the key. */
+export const upstreamHeaders = (allow: Allow, credentialHeaders: readonly string[]): UpstreamHeaders => {
+  const set = new Map<string, string>()
+  const remove = new Set([...credentialHeaders, 'x-envoy-auth-failure-mode-allowed'])
+  for (const [name, valueOf] of OWN_HEADERS) {
+    const value = valueOf(allow)
+    if (value === undefined || value === '') remove.add(name)
+    else set.set(name, value)
+  }
+  // Envoy removes a name that is in both, so the upstream would lose what it relies on.
+  for (const name of set.keys()) if (remove.has(name)) throw new Error(`header ${name} is both set and removed`)
+  return { set, remove: [...remove] }
+}
+
+const nothingYet = () => undefined
+
+/** Names that have no value yet are removed all the same: nobody may plant what a later version sets. */
+const OWN_HEADERS: readonly (readonly [string, (allow: Allow) => string | undefined])[] = [
+  ['x-latchkey-key-id', ({ key }) => key.id],
+  ['x-latchkey-owner', ({ key }) => key.owners[0]?.path],
+  ['x-latchkey-model', ({ model }) => model],
+  ['x-latchkey-route', ({ route }) => route],
+  ['x-latchkey-cached-prefix-tokens', nothingYet],
+  ['x-latchkey-guardrails', ({ guardrails }) => guardrails.join(',')],
+  ['x-latchkey-policy', ({ policies }) => policies.join(',')],
+  ['x-latchkey-affinity', nothingYet],
+  ['x-latchkey-attestation', nothingYet],
+]
+
+export const OWN_HEADER_NAMES: readonly string[] = OWN_HEADERS.map(([name]) => name)
