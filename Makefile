@@ -17,7 +17,7 @@ set-up:
 	@bash tools/set-up.sh
 
 demo: set-up
-ifdef CHECK
+ifeq ($(CHECK),1)
 	@node tools/demo-check.ts
 else
 	@exec node src/main.ts demo
