@@ -1,0 +1,115 @@
+// Flags, environment and YAML to one frozen Config; every fault is reported at once.
+import type { Settings } from './config/settings.ts'
+import { settingsSchema } from './config/settings.ts'
+import type { Environment, Sourced } from './config/sources.ts'
+import { environmentName, fromEnvironment, fromFlags, fromYaml } from './config/sources.ts'
+import { Rejection } from './kernel/failure.ts'
+import type { SecretFormat } from './keys/secret.ts'
+
+export type TlsFiles = Readonly<{ certFile: string; keyFile: string; clientCaFile: string }>
+
+export type Config = Readonly<{
+  databaseUrl: string
+  /** `unix:PATH` or `HOST:PORT` */
+  listen: string
+  socket: Readonly<{ mode: number; group: string | undefined }>
+  tls: TlsFiles | undefined
+  /** `HOST:PORT`, or undefined when switched off. */
+  healthListen: string | undefined
+  checkTimeoutMs: number
+  maxBodyBytes: number
+  drainDelayMs: number
+  failureAnswer: 'in_band' | 'grpc_error'
+  credentialHeaders: readonly string[]
+  keyFormats: readonly SecretFormat[]
+  modelHeader: string | undefined
+  cache: Readonly<{ maxEntries: number; maxBytes: number; positiveTtlMs: number; absentTtlMs: number }>
+  retryHorizonMs: number
+  log: Readonly<{ level: Settings['log_level']; format: Settings['log_format']; allowSampleRate: number }>
+  /** OTEL_*, never renamed; OpenTelemetry's SDK reads them again by itself. */
+  otelEnvironment: Environment
+}>
+
+/** Values of flags by setting name, as text; `config` names the YAML file. */
+export type Flags = Readonly<Record<string, string | undefined>>
+
+/** Throws a Rejection that lists every fault, each with the flag, variable or line it comes from. */
+export const loadConfig = (flags: Flags = {}, environment: Environment = process.env): Config => {
+  const faults: string[] = []
+  const yamlPath = flags['config'] ?? environment[environmentName('config')]
+  const sourced = new Map<string, Sourced>([
+    ...fromYaml(yamlPath, faults),
+    ...fromEnvironment(environment, faults),
+    ...fromFlags(flags, faults),
+  ])
+  const parsed = settingsSchema.safeParse(Object.fromEntries([...sourced].map(([name, { value }]) => [name, value])))
+  for (const issue of parsed.error?.issues ?? []) {
+    if (issue.code === 'unrecognized_keys')
+      for (const name of issue.keys) faults.push(`${sourced.get(name)?.where ?? name}: there is no such setting`)
+    else faults.push(`${sourced.get(String(issue.path[0]))?.where}: ${issue.message}`)
+  }
+  if (parsed.success) faults.push(...contradictions(parsed.data, sourced))
+  if (faults.length > 0 || !parsed.success) throw new Rejection('invalid', inOneMessage(faults))
+  return deepFrozen(toConfig(parsed.data, environment))
+}
+
+const contradictions = (settings: Settings, given: ReadonlyMap<string, Sourced>): readonly string[] => {
+  const faults: string[] = []
+  const tls = [settings.tls_cert_file, settings.tls_key_file, settings.tls_client_ca_file]
+  if (tls.includes(undefined) && tls.some((file) => file !== undefined))
+    faults.push('tls_cert_file, tls_key_file and tls_client_ca_file belong together: give all three or none')
+  if (settings.listen.startsWith('unix:') && tls.some((file) => file !== undefined))
+    faults.push('a socket file carries no TLS: give listen a HOST:PORT or leave the tls_… files out')
+  for (const name of ['socket_mode', 'socket_group'])
+    if (given.has(name) && !settings.listen.startsWith('unix:'))
+      faults.push(`${given.get(name)?.where}: needs a socket file: give listen a unix:/PATH`)
+  if (settings.retry_horizon <= settings.check_timeout)
+    faults.push('retry_horizon must be longer than check_timeout, or a retried Check may be charged twice')
+  return faults
+}
+
+const toConfig = (settings: Settings, environment: Environment): Config => ({
+  databaseUrl: settings.database_url,
+  listen: settings.listen,
+  socket: { mode: settings.socket_mode, group: settings.socket_group },
+  tls: tlsFiles(settings),
+  healthListen: settings.health_listen === 'off' ? undefined : settings.health_listen,
+  checkTimeoutMs: settings.check_timeout,
+  maxBodyBytes: settings.max_body,
+  drainDelayMs: settings.drain_delay,
+  failureAnswer: settings.failure_answer,
+  credentialHeaders: settings.credential_headers,
+  keyFormats: settings.key_formats,
+  modelHeader: settings.model_header,
+  cache: {
+    maxEntries: settings.cache_max_entries,
+    maxBytes: settings.cache_max_size,
+    positiveTtlMs: settings.cache_positive_ttl,
+    absentTtlMs: settings.cache_absent_ttl,
+  },
+  retryHorizonMs: settings.retry_horizon,
+  log: {
+    level: settings.log_level,
+    format: settings.log_format,
+    allowSampleRate: settings.log_allow_sample_rate,
+  },
+  otelEnvironment: Object.fromEntries(Object.entries(environment).filter(([name]) => name.startsWith('OTEL_'))),
+})
+
+const tlsFiles = (settings: Settings): TlsFiles | undefined => {
+  const { tls_cert_file: certFile, tls_key_file: keyFile, tls_client_ca_file: clientCaFile } = settings
+  if (certFile === undefined || keyFile === undefined || clientCaFile === undefined) return undefined
+  return { certFile, keyFile, clientCaFile }
+}
+
+const inOneMessage = (faults: readonly string[]): string => {
+  const [only] = faults
+  return faults.length === 1 && only !== undefined
+    ? `the configuration is wrong: ${only}`
+    : `the configuration has ${faults.length} faults:\n${faults.map((fault) => `  ${fault}`).join('\n')}`
+}
+
+const deepFrozen = <T extends object>(value: T): T => {
+  for (const inner of Object.values(value)) if (typeof inner === 'object' && inner !== null) deepFrozen(inner)
+  return Object.freeze(value)
+}

@@ -1,0 +1,110 @@
+// The forms a setting can take, each read from YAML, environment and flag alike.
+import { z } from 'zod'
+import type { SecretFormat } from '../keys/secret.ts'
+import { parseDurationMs, parseSizeBytes } from './quantity.ts'
+
+/** A schema that reads its input by `parse`; undefined means: not of this form. The fault shows the input unless secret. */
+const form = <T>(expected: string, parse: (input: unknown) => T | undefined, options: { secret?: boolean } = {}) =>
+  z.unknown().transform((input, context): T => {
+    const value = parse(input)
+    if (value !== undefined) return value
+    const shown = options.secret === true ? 'the value' : JSON.stringify(input)
+    context.issues.push({ code: 'custom', input: undefined, message: `${shown} is not ${expected}` })
+    return z.NEVER
+  })
+
+const fromText =
+  <T>(parse: (text: string) => T | undefined) =>
+  (input: unknown): T | undefined =>
+    typeof input === 'string' ? parse(input) : undefined
+
+export const text = (expected: string, pattern: RegExp, options: { secret?: boolean } = {}) =>
+  form(expected, fromText((input) => (pattern.test(input) ? input : undefined)), options)
+
+export const choice = <T extends string>(...values: readonly T[]) =>
+  form(`one of ${values.join(', ')}`, (input) => values.find((value) => value === input))
+
+export const duration = (leastMs: number, mostMs: number) =>
+  form(
+    `a duration such as 500ms, 10s or 5m, from ${leastMs} ms to ${mostMs} ms`,
+    fromText((input) => within(parseDurationMs(input), leastMs, mostMs)),
+  )
+
+export const size = (leastBytes: number, mostBytes: number) =>
+  form(
+    `a size such as 64KiB or 8MiB, from ${leastBytes} to ${mostBytes} bytes`,
+    fromText((input) => within(parseSizeBytes(input), leastBytes, mostBytes)),
+  )
+
+export const wholeNumber = (least: number, most: number) =>
+  form(`a whole number from ${least} to ${most}`, (input) => {
+    const value = typeof input === 'string' && /^\d{1,15}$/.test(input) ? Number(input) : input
+    return typeof value === 'number' && Number.isInteger(value) ? within(value, least, most) : undefined
+  })
+
+export const rate = () =>
+  form('a rate from 0 to 1', (input) => {
+    const value = typeof input === 'string' && /^\d?(\.\d{1,6})?$/.test(input) ? Number(input) : input
+    return typeof value === 'number' ? within(value, 0, 1) : undefined
+  })
+
+/** Text only: YAML reads a bare 0660 as the number 660. */
+export const fileMode = () =>
+  form(
+    'a file mode such as "0660" (in quotes)',
+    fromText((input) => (/^0?[0-7]{3}$/.test(input) ? Number.parseInt(input, 8) : undefined)),
+  )
+
+/** Lower case, so that a header's name is compared as Envoy sends it. */
+export const headerName = () => form('a header name', fromText(parseHeaderName))
+
+export const headerNames = () =>
+  form('a list of different header names', (input) => {
+    const names = listOf(input)?.map((name) => (typeof name === 'string' ? parseHeaderName(name) : undefined))
+    if (names === undefined || names.length === 0 || new Set(names).size < names.length) return undefined
+    return names.every((name) => name !== undefined) ? names : undefined
+  })
+
+export const keyFormats = () =>
+  form('a list of key formats, each prefix:length:checksum such as lk_:39:crc32 or sk-:51:none', (input) => {
+    const formats = listOf(input)?.map(parseKeyFormat)
+    if (formats === undefined || !formats.every((format) => format !== undefined)) return undefined
+    const [minting] = formats
+    return minting !== undefined && randomLength(minting) >= MINTED_RANDOM_CHARACTERS ? formats : undefined
+  })
+
+/** 128 bits in base62. A format that only recognises imported keys may be shorter. */
+const MINTED_RANDOM_CHARACTERS = 22
+/** The longest credential that a Check reads. */
+const LONGEST_KEY = 512
+const HEADER_NAME = /^[a-z0-9!#$%&'*+.^_`|~-]{1,128}$/
+
+const within = (value: number | undefined, least: number, most: number): number | undefined =>
+  value !== undefined && value >= least && value <= most ? value : undefined
+
+const parseHeaderName = (input: string): string | undefined => {
+  const name = input.toLowerCase()
+  // Names that we set ourselves can never be something a client brings.
+  return HEADER_NAME.test(name) && !name.startsWith('x-latchkey-') && name !== 'host' ? name : undefined
+}
+
+const listOf = (input: unknown): readonly unknown[] | undefined => {
+  if (Array.isArray(input)) return input
+  return typeof input === 'string' ? input.split(',').map((item) => item.trim()) : undefined
+}
+
+const keyFormat = z.strictObject({
+  prefix: z.string().regex(/^[A-Za-z0-9._-]{1,32}$/),
+  length: z.coerce.number().int().max(LONGEST_KEY),
+  checksum: z.enum(['crc32', 'none']),
+})
+
+const parseKeyFormat = (input: unknown): SecretFormat | undefined => {
+  const [prefix, length, checksum, ...more] = typeof input === 'string' ? input.split(':') : []
+  if (more.length > 0) return undefined
+  const parsed = keyFormat.safeParse(typeof input === 'string' ? { prefix, length, checksum } : input)
+  return parsed.success && randomLength(parsed.data) >= 1 ? parsed.data : undefined
+}
+
+const randomLength = ({ prefix, length, checksum }: SecretFormat): number =>
+  length - prefix.length - (checksum === 'crc32' ? 6 : 0)
