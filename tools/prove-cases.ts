@@ -1,0 +1,55 @@
+// The cases of `make prove`: each one vitest run with full counts that ends within ten minutes.
+
+export type Case = Readonly<{
+  /** What `make prove CASE=…` takes. */
+  name: string
+  /** What holds when it passes. */
+  guarantee: string
+  /** Test files or folders. */
+  files: readonly string[]
+  /** Only tests whose name matches. */
+  only?: string
+  environment?: Readonly<Record<string, string>>
+}>
+
+export const CASES: readonly Case[] = [
+  {
+    name: 'decisions',
+    guarantee:
+      'Every decision, credential, model and guardrail rule, with 100,000 generated hostile requests',
+    files: [
+      'test/check',
+      'test/keys',
+      'test/policy',
+      'test/quota',
+      'test/kernel',
+      'test/architecture.test.ts',
+    ],
+  },
+  {
+    name: 'stores',
+    guarantee: 'One contract on SQLite and on MariaDB; each hot statement by point access on 100,000 keys',
+    files: ['test/contract', 'test/store'],
+  },
+  {
+    name: 'server',
+    guarantee: 'The gRPC server, its codecs against independently published Envoy protos, telemetry',
+    files: ['test/grpc', 'test/telemetry'],
+  },
+  {
+    name: 'operation',
+    guarantee: 'Configuration, command line, start and stop, the packed tarball, the files of the repository',
+    files: ['test/config', 'test/cli', 'test/app', 'test/repo'],
+  },
+  {
+    name: 'envoys',
+    guarantee: 'Real requests through every tested Envoy',
+    files: ['test/envoy'],
+    environment: { LATCHKEY_TEST_ENVOYS: 'all' },
+  },
+  {
+    name: 'races',
+    guarantee: 'Exactly the amount is admitted with 4 processes × 64 concurrent Checks, 20 times',
+    files: ['test/chaos'],
+  },
+]

@@ -1,0 +1,97 @@
+// Runs every guarantee with full counts, one case after the other, and writes docs/proof.md; what passed is not run again.
+import { spawnSync } from 'node:child_process'
+import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Figure } from '../test/support/figures.ts'
+import { commitOfTree } from './commit.ts'
+import { ensureEnvoys, ensureMariadb } from './needs.ts'
+import type { CaseResult } from './proof-page.ts'
+import { writeProof } from './proof-page.ts'
+import type { Case } from './prove-cases.ts'
+import { CASES } from './prove-cases.ts'
+import { say } from './say.ts'
+import { countResults } from './test-results.ts'
+
+const CASE_LIMIT_MS = 10 * 60_000
+
+const commit = commitOfTree()
+const kept = join('.cache', 'prove', commit)
+mkdirSync(kept, { recursive: true })
+
+const prove = (one: Case): CaseResult => {
+  const earlier = readResult(one)
+  if (earlier?.failed === 0 && earlier.passed > 0) {
+    say(`${one.name}: passed earlier at ${commit}`)
+    return earlier
+  }
+  say(`${one.name}: ${one.guarantee} …`)
+  const result = run(one)
+  writeFileSync(join(kept, `${one.name}.json`), `${JSON.stringify(result, undefined, 2)}\n`)
+  say(`${one.name}: ${result.passed} passed, ${result.failed} failed, ${result.seconds} s`)
+  return result
+}
+
+const run = (one: Case): CaseResult => {
+  const scratch = mkdtempSync(join(kept, `${one.name}-`))
+  const report = join(scratch, 'report.json')
+  const startedMs = performance.now()
+  const { status } = spawnSync('vitest', argumentsOf(one, report), {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    timeout: CASE_LIMIT_MS,
+    env: {
+      ...process.env,
+      ...one.environment,
+      LATCHKEY_PROVE: '1',
+      LATCHKEY_FIGURES: join(process.cwd(), scratch),
+    },
+  })
+  const counted = countResults(readJson(report), status === 0)
+  const figures = globSync(join(scratch, '*.jsonl')).flatMap(readFigures)
+  rmSync(scratch, { recursive: true })
+  return { name: one.name, ...counted, seconds: Math.round((performance.now() - startedMs) / 1000), figures }
+}
+
+const argumentsOf = (one: Case, report: string): string[] => [
+  'run',
+  ...one.files,
+  ...(one.only === undefined ? [] : ['--testNamePattern', one.only]),
+  '--reporter=default',
+  '--reporter=json',
+  `--outputFile.json=${report}`,
+  `--testTimeout=${CASE_LIMIT_MS}`,
+]
+
+const readFigures = (path: string): Figure[] =>
+  readFileSync(path, 'utf8')
+    .split('\n')
+    .filter(Boolean)
+    .map((line): Figure => JSON.parse(line))
+
+const readResult = (one: Case): CaseResult | undefined => {
+  const found: CaseResult | undefined = readJson(join(kept, `${one.name}.json`))
+  return found
+}
+
+const readJson = (path: string) => {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'))
+  } catch {
+    return undefined
+  }
+}
+
+const wanted = process.argv[2]
+const chosen = wanted === undefined ? CASES : CASES.filter(({ name }) => name === wanted)
+if (chosen.length === 0) {
+  say(`there is no case ${wanted}; there are ${CASES.map(({ name }) => name).join(', ')}`)
+  process.exit(64)
+}
+ensureMariadb()
+await ensureEnvoys('all')
+for (const one of chosen) prove(one)
+const results = CASES.map((one) => readResult(one))
+writeProof(commit, results)
+const passed = results.reduce((sum, result) => sum + (result?.passed ?? 0), 0)
+const failed = results.reduce((sum, result) => sum + (result?.failed ?? 0), 0)
+process.stdout.write(`${passed} passed, ${failed} failed\n`)
+process.exitCode = failed === 0 ? 0 : 1
