@@ -10,4 +10,5 @@ export const clientShapeOf = ({ path, headers }: Pick<AuthRequest, 'path' | 'hea
   return isAtOrBelow(resource, '/v1/models') && headers.has('anthropic-version') ? 'anthropic' : 'openai'
 }
 
-const isAtOrBelow = (path: string, parent: string): boolean => path === parent || path.startsWith(`${parent}/`)
+const isAtOrBelow = (path: string, parent: string): boolean =>
+  path === parent || path.startsWith(`${parent}/`)

@@ -30,8 +30,9 @@ type Headers = Readonly<{ headers: Map<string, string[]>; pseudo: Map<string, st
 /** Envoy fills one of the two forms, by encode_raw_headers: lines, or a map whose repeated lines are joined with a comma. */
 const readHeaders = ({ headerMap, headers: joined }: AttributeContext_HttpRequest): Headers => {
   const read: Headers = { headers: new Map(), pseudo: new Map() }
-  for (const header of headerMap?.headers ?? []) addHeader(read, header.key, valueOf(header))
-  if (read.headers.size + read.pseudo.size === 0) for (const [key, value] of joined) addHeader(read, key, latin1(value))
+  for (const header of headerMap?.headers ?? []) addHeader(read, header.key, textOf(header))
+  if (read.headers.size + read.pseudo.size === 0)
+    for (const [key, value] of joined) addHeader(read, key, latin1(value))
   return read
 }
 
@@ -46,14 +47,14 @@ const addHeader = ({ headers, pseudo }: Headers, key: string, value: string): vo
   else lines.push(value)
 }
 
-const valueOf = ({ rawValue, value }: HeaderValue): string =>
+const textOf = ({ rawValue, value }: HeaderValue): string =>
   rawValue.length > 0 ? rawValue.toString('latin1') : latin1(value)
 
 /** A protobuf string holds text; the same bytes as Latin-1 make both header forms read alike. */
-const latin1 = (text: string): string => (ASCII.test(text) ? text : Buffer.from(text, 'utf8').toString('latin1'))
+const latin1 = (text: string): string =>
+  ASCII.test(text) ? text : Buffer.from(text, 'utf8').toString('latin1')
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: every ASCII character, control characters included.
-const ASCII = /^[\x00-\x7f]*$/
+const ASCII = /^[ -~]*$/
 
 /** The string form has lost what was not UTF-8: Envoy replaced it before it asked. */
 const bodyOf = ({ rawBody, body }: AttributeContext_HttpRequest): Uint8Array =>
@@ -61,7 +62,8 @@ const bodyOf = ({ rawBody, body }: AttributeContext_HttpRequest): Uint8Array =>
 
 /** Envoy says when it cut; a body that the headers announce and nobody sent was not buffered at all. */
 const isComplete = (headers: ReadonlyMap<string, readonly string[]>, body: Uint8Array): boolean => {
-  if (valuesOf(headers, 'x-envoy-auth-partial-body').some((value) => value.toLowerCase() === 'true')) return false
+  if (valuesOf(headers, 'x-envoy-auth-partial-body').some((value) => value.toLowerCase() === 'true'))
+    return false
   const lengths = valuesOf(headers, 'content-length').filter((value) => /^\d+$/.test(value))
   if (lengths.some((length) => Number(length) !== body.length)) return false
   return body.length > 0 || !headers.has('transfer-encoding')

@@ -3,7 +3,11 @@ import { status } from '@grpc/grpc-js'
 import type { Allow, ClientShape, Decision, Deny, Listing } from '../check/decision.ts'
 import { REASONS } from '../check/decision.ts'
 import { errorBody } from './error-body.ts'
-import type { CheckResponse, DeniedHttpResponse, OkHttpResponse } from './gen/envoy/service/auth/v3/external_auth.ts'
+import type {
+  CheckResponse,
+  DeniedHttpResponse,
+  OkHttpResponse,
+} from './gen/envoy/service/auth/v3/external_auth.ts'
 import { overwriting } from './header-options.ts'
 import { modelListBody } from './model-list.ts'
 import { rateLimitHeaders } from './rate-limit-headers.ts'
@@ -20,7 +24,8 @@ export type ResponseContext = Readonly<{
 /** Throws only when something in the decision cannot be sent, which is our bug; a Deny made of our own words always encodes. */
 export const toCheckResponse = (decision: Decision, context: ResponseContext): CheckResponse => {
   const facts = factsOf(decision, context)
-  if (decision.outcome === 'allow') return respond({ $case: 'okResponse', value: passed(decision, context) }, facts)
+  if (decision.outcome === 'allow')
+    return respond({ $case: 'okResponse', value: passed(decision, context) }, facts)
   const value = decision.outcome === 'deny' ? refused(decision, context) : listed(decision, context)
   return respond({ $case: 'deniedResponse', value }, facts)
 }
@@ -75,7 +80,11 @@ const refused = (deny: Deny, { decisionId, shape, nowMs }: ResponseContext): Den
   if (httpStatus === 401) headers.set('www-authenticate', 'Bearer')
   if (retryAfterS !== undefined) headers.set('retry-after', String(retryAfterS))
   if (retry !== undefined) headers.set('x-should-retry', String(retry))
-  return { status: { code: httpStatus }, headers: overwriting(headers), body: errorBody(shape, deny, decisionId) }
+  return {
+    status: { code: httpStatus },
+    headers: overwriting(headers),
+    body: errorBody(shape, deny, decisionId),
+  }
 }
 
 const listed = ({ models }: Listing, { decisionId, shape }: ResponseContext): DeniedHttpResponse => ({

@@ -4,11 +4,21 @@ import { REASONS } from '../check/decision.ts'
 
 /** JSON text. The decision id is the one that the trace and the log line carry. */
 export const errorBody = (shape: ClientShape, { reason, message }: Deny, decisionId: string): string =>
-  JSON.stringify(shape === 'anthropic' ? anthropicError(reason, message, decisionId) : openAiError(reason, message, decisionId))
+  JSON.stringify(
+    shape === 'anthropic'
+      ? anthropicError(reason, message, decisionId)
+      : openAiError(reason, message, decisionId),
+  )
 
 // https://platform.openai.com/docs/guides/error-codes: SDKs type errors by status and show type, param and code.
 const openAiError = (reason: DenyReason, message: string, decisionId: string) => ({
-  error: { message, type: openAiType(reason), param: aboutModel(reason) ? 'model' : null, code: reason, decision_id: decisionId },
+  error: {
+    message,
+    type: openAiType(reason),
+    param: aboutModel(reason) ? 'model' : null,
+    code: reason,
+    decision_id: decisionId,
+  },
 })
 
 // https://docs.anthropic.com/en/api/errors

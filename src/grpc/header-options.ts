@@ -14,7 +14,8 @@ const NO_BYTES = Buffer.alloc(0)
 
 // append_action alone is ignored for request headers, append alone is deprecated for response headers: say both, the same.
 const overwrite = (key: string, value: string): HeaderValueOption => {
-  if (!NAME.test(key) || !VALUE.test(value)) throw new Error(`header ${JSON.stringify(key)} has a name or value that cannot be sent`)
+  if (!NAME.test(key) || !VALUE.test(value))
+    throw new Error(`header ${JSON.stringify(key)} has a name or value that cannot be sent`)
   return {
     header: { key, value, rawValue: NO_BYTES },
     append: false,

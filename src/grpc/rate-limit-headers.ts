@@ -2,7 +2,10 @@
 import type { QuotaState } from '../quota/quota.ts'
 
 /** Names and values; empty without limits. `nowMs` is the database's time. A total never resets and says so by silence. */
-export const rateLimitHeaders = (limits: readonly QuotaState[], nowMs: number): readonly (readonly [string, string])[] => {
+export const rateLimitHeaders = (
+  limits: readonly QuotaState[],
+  nowMs: number,
+): readonly (readonly [string, string])[] => {
   const tightest = limits.reduce<QuotaState | undefined>(
     (least, state) => (least === undefined || isTighter(state, least) ? state : least),
     undefined,

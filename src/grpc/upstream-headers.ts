@@ -8,13 +8,14 @@ export type UpstreamHeaders = Readonly<{ set: Headers; remove: readonly string[]
 export const upstreamHeaders = (allow: Allow, credentialHeaders: readonly string[]): UpstreamHeaders => {
   const set = new Map<string, string>()
   const remove = new Set([...credentialHeaders, 'x-envoy-auth-failure-mode-allowed'])
-  for (const [name, valueOf] of OWN_HEADERS) {
-    const value = valueOf(allow)
+  for (const [name, textOf] of OWN_HEADERS) {
+    const value = textOf(allow)
     if (value === undefined || value === '') remove.add(name)
     else set.set(name, value)
   }
   // Envoy removes a name that is in both, so the upstream would lose what it relies on.
-  for (const name of set.keys()) if (remove.has(name)) throw new Error(`header ${name} is both set and removed`)
+  for (const name of set.keys())
+    if (remove.has(name)) throw new Error(`header ${name} is both set and removed`)
   return { set, remove: [...remove] }
 }
 

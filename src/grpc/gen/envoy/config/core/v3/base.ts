@@ -111,6 +111,17 @@ export const HeaderValue: MessageFns<HeaderValue> = {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
   },
+
+  create<I extends Exact<DeepPartial<HeaderValue>, I>>(base?: I): HeaderValue {
+    return HeaderValue.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<HeaderValue>, I>>(object: I): HeaderValue {
+    const message = createBaseHeaderValue() as any;
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    message.rawValue = object.rawValue ?? Buffer.alloc(0);
+    return message;
+  },
 };
 
 function createBaseHeaderMap(): HeaderMap {
@@ -156,6 +167,15 @@ export const HeaderMap: MessageFns<HeaderMap> = {
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  create<I extends Exact<DeepPartial<HeaderMap>, I>>(base?: I): HeaderMap {
+    return HeaderMap.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<HeaderMap>, I>>(object: I): HeaderMap {
+    const message = createBaseHeaderMap() as any;
+    message.headers = object.headers?.map((e) => HeaderValue.fromPartial(e)) || [];
+    return message;
   },
 };
 
@@ -225,9 +245,38 @@ export const HeaderValueOption: MessageFns<HeaderValueOption> = {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
   },
+
+  create<I extends Exact<DeepPartial<HeaderValueOption>, I>>(base?: I): HeaderValueOption {
+    return HeaderValueOption.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<HeaderValueOption>, I>>(object: I): HeaderValueOption {
+    const message = createBaseHeaderValueOption() as any;
+    message.header = (object.header !== undefined && object.header !== null)
+      ? HeaderValue.fromPartial(object.header)
+      : undefined;
+    message.append = object.append ?? undefined;
+    message.appendAction = object.appendAction ?? 0;
+    return message;
+  },
 };
+
+type Builtin = Date | Function | Uint8Array | string | number | boolean | bigint | undefined;
+
+type DeepPartial<T> = T extends bigint ? string | number | bigint
+  : T extends Builtin ? T : T extends globalThis.Array<infer U> ? globalThis.Array<DeepPartial<U>>
+  : T extends ReadonlyArray<infer U> ? ReadonlyArray<DeepPartial<U>>
+  : T extends { readonly $case: string; value: unknown }
+    ? { readonly $case: T["$case"]; value?: DeepPartial<T["value"]> }
+  : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
+  : Partial<T>;
+
+type KeysOfUnion<T> = T extends T ? keyof T : never;
+type Exact<P, I extends P> = P extends Builtin ? P
+  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
 
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
+  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
 }

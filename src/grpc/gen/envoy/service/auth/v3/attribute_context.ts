@@ -101,6 +101,26 @@ export const AttributeContext: MessageFns<AttributeContext> = {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
   },
+
+  create<I extends Exact<DeepPartial<AttributeContext>, I>>(base?: I): AttributeContext {
+    return AttributeContext.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<AttributeContext>, I>>(object: I): AttributeContext {
+    const message = createBaseAttributeContext() as any;
+    message.request = (object.request !== undefined && object.request !== null)
+      ? AttributeContext_Request.fromPartial(object.request)
+      : undefined;
+    message.contextExtensions = (() => {
+      const m = new Map();
+      (object.contextExtensions as Map<string, string> ?? new Map()).forEach((value, key) => {
+        if (value !== undefined) {
+          m.set(key, globalThis.String(value));
+        }
+      });
+      return m;
+    })();
+    return message;
+  },
 };
 
 function createBaseAttributeContext_Request(): AttributeContext_Request {
@@ -157,6 +177,18 @@ export const AttributeContext_Request: MessageFns<AttributeContext_Request> = {
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  create<I extends Exact<DeepPartial<AttributeContext_Request>, I>>(base?: I): AttributeContext_Request {
+    return AttributeContext_Request.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<AttributeContext_Request>, I>>(object: I): AttributeContext_Request {
+    const message = createBaseAttributeContext_Request() as any;
+    message.time = (object.time !== undefined && object.time !== null) ? Timestamp.fromPartial(object.time) : undefined;
+    message.http = (object.http !== undefined && object.http !== null)
+      ? AttributeContext_HttpRequest.fromPartial(object.http)
+      : undefined;
+    return message;
   },
 };
 
@@ -273,6 +305,31 @@ export const AttributeContext_HttpRequest: MessageFns<AttributeContext_HttpReque
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
   },
+
+  create<I extends Exact<DeepPartial<AttributeContext_HttpRequest>, I>>(base?: I): AttributeContext_HttpRequest {
+    return AttributeContext_HttpRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<AttributeContext_HttpRequest>, I>>(object: I): AttributeContext_HttpRequest {
+    const message = createBaseAttributeContext_HttpRequest() as any;
+    message.id = object.id ?? "";
+    message.method = object.method ?? "";
+    message.headers = (() => {
+      const m = new Map();
+      (object.headers as Map<string, string> ?? new Map()).forEach((value, key) => {
+        if (value !== undefined) {
+          m.set(key, globalThis.String(value));
+        }
+      });
+      return m;
+    })();
+    message.path = object.path ?? "";
+    message.body = object.body ?? "";
+    message.rawBody = object.rawBody ?? Buffer.alloc(0);
+    message.headerMap = (object.headerMap !== undefined && object.headerMap !== null)
+      ? HeaderMap.fromPartial(object.headerMap)
+      : undefined;
+    return message;
+  },
 };
 
 function createBaseAttributeContext_HttpRequest_HeadersEntry(): AttributeContext_HttpRequest_HeadersEntry {
@@ -329,6 +386,20 @@ export const AttributeContext_HttpRequest_HeadersEntry: MessageFns<AttributeCont
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  create<I extends Exact<DeepPartial<AttributeContext_HttpRequest_HeadersEntry>, I>>(
+    base?: I,
+  ): AttributeContext_HttpRequest_HeadersEntry {
+    return AttributeContext_HttpRequest_HeadersEntry.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<AttributeContext_HttpRequest_HeadersEntry>, I>>(
+    object: I,
+  ): AttributeContext_HttpRequest_HeadersEntry {
+    const message = createBaseAttributeContext_HttpRequest_HeadersEntry() as any;
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
   },
 };
 
@@ -387,9 +458,39 @@ export const AttributeContext_ContextExtensionsEntry: MessageFns<AttributeContex
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
   },
+
+  create<I extends Exact<DeepPartial<AttributeContext_ContextExtensionsEntry>, I>>(
+    base?: I,
+  ): AttributeContext_ContextExtensionsEntry {
+    return AttributeContext_ContextExtensionsEntry.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<AttributeContext_ContextExtensionsEntry>, I>>(
+    object: I,
+  ): AttributeContext_ContextExtensionsEntry {
+    const message = createBaseAttributeContext_ContextExtensionsEntry() as any;
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
 };
+
+type Builtin = Date | Function | Uint8Array | string | number | boolean | bigint | undefined;
+
+type DeepPartial<T> = T extends bigint ? string | number | bigint
+  : T extends Builtin ? T : T extends globalThis.Array<infer U> ? globalThis.Array<DeepPartial<U>>
+  : T extends ReadonlyArray<infer U> ? ReadonlyArray<DeepPartial<U>>
+  : T extends { readonly $case: string; value: unknown }
+    ? { readonly $case: T["$case"]; value?: DeepPartial<T["value"]> }
+  : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
+  : Partial<T>;
+
+type KeysOfUnion<T> = T extends T ? keyof T : never;
+type Exact<P, I extends P> = P extends Builtin ? P
+  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
 
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
+  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
 }

@@ -102,6 +102,17 @@ export const CheckRequest: MessageFns<CheckRequest> = {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
   },
+
+  create<I extends Exact<DeepPartial<CheckRequest>, I>>(base?: I): CheckRequest {
+    return CheckRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CheckRequest>, I>>(object: I): CheckRequest {
+    const message = createBaseCheckRequest() as any;
+    message.attributes = (object.attributes !== undefined && object.attributes !== null)
+      ? AttributeContext.fromPartial(object.attributes)
+      : undefined;
+    return message;
+  },
 };
 
 function createBaseDeniedHttpResponse(): DeniedHttpResponse {
@@ -170,6 +181,19 @@ export const DeniedHttpResponse: MessageFns<DeniedHttpResponse> = {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
   },
+
+  create<I extends Exact<DeepPartial<DeniedHttpResponse>, I>>(base?: I): DeniedHttpResponse {
+    return DeniedHttpResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DeniedHttpResponse>, I>>(object: I): DeniedHttpResponse {
+    const message = createBaseDeniedHttpResponse() as any;
+    message.status = (object.status !== undefined && object.status !== null)
+      ? HttpStatus.fromPartial(object.status)
+      : undefined;
+    message.headers = object.headers?.map((e) => HeaderValueOption.fromPartial(e)) || [];
+    message.body = object.body ?? "";
+    return message;
+  },
 };
 
 function createBaseOkHttpResponse(): OkHttpResponse {
@@ -237,6 +261,17 @@ export const OkHttpResponse: MessageFns<OkHttpResponse> = {
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  create<I extends Exact<DeepPartial<OkHttpResponse>, I>>(base?: I): OkHttpResponse {
+    return OkHttpResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<OkHttpResponse>, I>>(object: I): OkHttpResponse {
+    const message = createBaseOkHttpResponse() as any;
+    message.headers = object.headers?.map((e) => HeaderValueOption.fromPartial(e)) || [];
+    message.headersToRemove = object.headersToRemove?.map((e) => e) || [];
+    message.responseHeadersToAdd = object.responseHeadersToAdd?.map((e) => HeaderValueOption.fromPartial(e)) || [];
+    return message;
   },
 };
 
@@ -336,6 +371,44 @@ export const CheckResponse: MessageFns<CheckResponse> = {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
   },
+
+  create<I extends Exact<DeepPartial<CheckResponse>, I>>(base?: I): CheckResponse {
+    return CheckResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CheckResponse>, I>>(object: I): CheckResponse {
+    const message = createBaseCheckResponse() as any;
+    message.status = (object.status !== undefined && object.status !== null)
+      ? Status.fromPartial(object.status)
+      : undefined;
+    switch (object.httpResponse?.$case) {
+      case "deniedResponse": {
+        if (object.httpResponse?.value !== undefined && object.httpResponse?.value !== null) {
+          message.httpResponse = {
+            $case: "deniedResponse",
+            value: DeniedHttpResponse.fromPartial(object.httpResponse.value),
+          };
+        }
+        break;
+      }
+      case "okResponse": {
+        if (object.httpResponse?.value !== undefined && object.httpResponse?.value !== null) {
+          message.httpResponse = { $case: "okResponse", value: OkHttpResponse.fromPartial(object.httpResponse.value) };
+        }
+        break;
+      }
+      case "errorResponse": {
+        if (object.httpResponse?.value !== undefined && object.httpResponse?.value !== null) {
+          message.httpResponse = {
+            $case: "errorResponse",
+            value: DeniedHttpResponse.fromPartial(object.httpResponse.value),
+          };
+        }
+        break;
+      }
+    }
+    message.dynamicMetadata = object.dynamicMetadata ?? undefined;
+    return message;
+  },
 };
 
 export type AuthorizationService = typeof AuthorizationService;
@@ -382,7 +455,23 @@ export const AuthorizationClient = makeGenericClientConstructor(
   serviceName: string;
 };
 
+type Builtin = Date | Function | Uint8Array | string | number | boolean | bigint | undefined;
+
+type DeepPartial<T> = T extends bigint ? string | number | bigint
+  : T extends Builtin ? T : T extends globalThis.Array<infer U> ? globalThis.Array<DeepPartial<U>>
+  : T extends ReadonlyArray<infer U> ? ReadonlyArray<DeepPartial<U>>
+  : T extends { readonly $case: string; value: unknown }
+    ? { readonly $case: T["$case"]; value?: DeepPartial<T["value"]> }
+  : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
+  : Partial<T>;
+
+type KeysOfUnion<T> = T extends T ? keyof T : never;
+type Exact<P, I extends P> = P extends Builtin ? P
+  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
+
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
+  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
 }

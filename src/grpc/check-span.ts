@@ -1,0 +1,67 @@
+// One server span for each Check: a child of Envoy's, told by the gRPC metadata and never by the client's own headers.
+import type { Metadata } from '@grpc/grpc-js'
+import { status } from '@grpc/grpc-js'
+import type { Context, Span, TextMapGetter } from '@opentelemetry/api'
+import {
+  isSpanContextValid,
+  propagation,
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api'
+import type { Call } from '../kernel/call.ts'
+import { ATTRIBUTE, INSTRUMENTATION, SPAN } from '../telemetry/names.ts'
+import type { CheckOutcome } from './check-outcome.ts'
+
+export type CheckSpan = Readonly<{
+  /** In it, what the store does becomes a child. */
+  context: Context
+  /** undefined when nothing is traced. */
+  traceId: string | undefined
+  end(outcome: CheckOutcome, facts: Readonly<{ decisionId: string; call: Call; statusCode: status }>): void
+}>
+
+export const startCheckSpan = (metadata: Metadata): CheckSpan => {
+  const parent = propagation.extract(ROOT_CONTEXT, metadata, METADATA)
+  const span = trace
+    .getTracer(INSTRUMENTATION)
+    .startSpan(SPAN.check, { kind: SpanKind.SERVER, attributes: RPC_ATTRIBUTES }, parent)
+  const spanContext = span.spanContext()
+  return {
+    context: trace.setSpan(parent, span),
+    traceId: isSpanContextValid(spanContext) ? spanContext.traceId : undefined,
+    end(outcome, facts) {
+      if (span.isRecording()) describe(span, outcome, facts)
+      span.end()
+    },
+  }
+}
+
+const RPC_ATTRIBUTES = { [ATTRIBUTE.rpcSystem]: 'grpc', [ATTRIBUTE.rpcMethod]: SPAN.check }
+
+const METADATA: TextMapGetter<Metadata> = {
+  keys: (metadata) => Object.keys(metadata.getMap()),
+  get: (metadata, key) => metadata.get(key).map(String),
+}
+
+const describe: (span: Span, ...end: Parameters<CheckSpan['end']>) => void = (
+  span,
+  { kind, decision },
+  { decisionId, call, statusCode },
+) => {
+  const { key } = decision
+  span.setAttributes({
+    [ATTRIBUTE.rpcStatusCode]: status[statusCode],
+    [ATTRIBUTE.decision]: decision.outcome,
+    [ATTRIBUTE.decisionId]: decisionId,
+    [ATTRIBUTE.cache]: call.cache,
+    [ATTRIBUTE.storeReads]: call.storeReads,
+    [ATTRIBUTE.storeWrites]: call.storeWrites,
+  })
+  if (decision.outcome === 'deny') span.setAttribute(ATTRIBUTE.reason, decision.reason)
+  if (key !== undefined) span.setAttribute(ATTRIBUTE.keyId, key.id)
+  if (key?.owners[0] !== undefined) span.setAttribute(ATTRIBUTE.owner, key.owners[0].path)
+  // A refusal is a good answer; only what we could not do is an error.
+  if (kind !== 'decided') span.setStatus({ code: SpanStatusCode.ERROR, message: kind })
+}

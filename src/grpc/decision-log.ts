@@ -1,0 +1,62 @@
+// One JSON line for a decision at most: denials at info, cannot-know and bugs at error, allows sampled.
+import { quoted } from '../check/quoted.ts'
+import type { Call } from '../kernel/call.ts'
+import type { Logger } from '../telemetry/logger.ts'
+import type { CheckOutcome } from './check-outcome.ts'
+
+export type DecisionFacts = Readonly<{
+  decisionId: string
+  traceId: string | undefined
+  durationMs: number
+  call: Call
+}>
+
+export type DecisionLog = (outcome: CheckOutcome, facts: DecisionFacts) => void
+
+/** `allowSampleRate` is the part of Allows and listings that is logged, 0 to 1. */
+export const createDecisionLog =
+  (log: Logger, allowSampleRate: number): DecisionLog =>
+  (outcome, facts) => {
+    const { kind, decision } = outcome
+    if (kind !== 'decided')
+      log.error({ ...fieldsOf(outcome, facts), ...errorFields(outcome.error) }, 'check failed')
+    else if (decision.outcome === 'deny') log.info(fieldsOf(outcome, facts), 'check denied')
+    else if (Math.random() < allowSampleRate) log.info(fieldsOf(outcome, facts), 'check passed')
+  }
+
+/** Never a header, and of the path never the query: either may hold the secret. */
+const fieldsOf = (
+  { decision, request }: CheckOutcome,
+  { decisionId, traceId, durationMs, call }: DecisionFacts,
+) => {
+  const { key } = decision
+  const denied = decision.outcome === 'deny' ? { reason: decision.reason, detail: decision.detail } : {}
+  const model = decision.outcome === 'allow' ? decision.model : undefined
+  return {
+    decision_id: decisionId,
+    trace_id: traceId,
+    decision: decision.outcome,
+    ...denied,
+    key_id: key?.id,
+    owner: key?.owners[0]?.path,
+    model: model === undefined ? undefined : clientWords(model),
+    method: request === undefined ? undefined : clientWords(request.method),
+    path: request === undefined ? undefined : clientWords(request.path.split('?', 1)[0] ?? ''),
+    duration_ms: Math.round(durationMs * 1_000) / 1_000,
+    cache: call.cache,
+    store_reads: call.storeReads,
+    store_writes: call.storeWrites,
+  }
+}
+
+const errorFields = (error: unknown) => {
+  if (!(error instanceof Error)) return { error: redacted(String(error)) }
+  const cause = error.cause instanceof Error ? redacted(error.cause.message) : undefined
+  return { error: redacted(error.message), cause, stack: redacted(error.stack ?? '') }
+}
+
+/** Escaped and cut by the one rule for words of a client; its quotes are left to JSON. */
+const clientWords = (words: string): string => quoted(redacted(words)).slice(1, -1)
+
+/** A key that stands where none belongs, in a path or a model's name, must not reach the log either. */
+const redacted = (text: string): string => text.replace(/[A-Za-z0-9_-]{32,}/g, '[redacted]')

@@ -1,0 +1,141 @@
+// The server that Envoy asks: bind, limits, health, drain.
+import { setTimeout as delay } from 'node:timers/promises'
+import type { ServerCredentials } from '@grpc/grpc-js'
+import { Server } from '@grpc/grpc-js'
+import { Rejection } from '../kernel/failure.ts'
+import type { ListenAddress } from '../kernel/listen-address.ts'
+import { formatHostPort, parseListenAddress } from '../kernel/listen-address.ts'
+import { createCheckMetrics } from '../telemetry/check-metrics.ts'
+import type { Logger } from '../telemetry/logger.ts'
+import type { AuthorizationDeps, AuthorizationOptions } from './authorization.ts'
+import { AUTHORIZATION_SERVICE, createAuthorization } from './authorization.ts'
+import { createDecisionLog } from './decision-log.ts'
+import { HealthService } from './gen/grpc/health/v1/health.ts'
+import type { Health } from './health.ts'
+import { createHealth } from './health.ts'
+import type { TlsFiles } from './server-credentials.ts'
+import { serverCredentials } from './server-credentials.ts'
+import { bindSocketFile } from './socket-file.ts'
+
+export type GrpcServerOptions = AuthorizationOptions &
+  Readonly<{
+    /** `unix:PATH`, `HOST:PORT` or `[IPV6]:PORT`; beyond loopback only with `tls`. */
+    listen: string
+    socketMode: number
+    socketGroup: string | undefined
+    tls: TlsFiles | undefined
+    /** The largest body that Envoy is configured to send along. */
+    maxBodyBytes: number
+    /** Between NOT_SERVING and closing, so that health checks notice. */
+    drainDelayMs: number
+    /** The part of Allows that is logged, 0 to 1. */
+    allowLogSampleRate: number
+  }>
+
+export type GrpcServerDeps = Pick<AuthorizationDeps, 'check' | 'clock'> & Readonly<{ log: Logger }>
+
+export type GrpcServer = Readonly<{
+  /** Where it listens, with the port that it got. */
+  address: string
+  /** Not serving until told. Checks are answered either way. */
+  setServing(serving: boolean): void
+  /** NOT_SERVING, the delay, no new work, what is in flight finished (at most checkTimeoutMs), closed. Once. */
+  drain(): Promise<void>
+}>
+
+/** OpenTelemetry must have started: instruments are made here. Throws Rejection when it cannot listen as asked. */
+export const startGrpcServer = async (
+  options: GrpcServerOptions,
+  deps: GrpcServerDeps,
+): Promise<GrpcServer> => {
+  const address = parseListenAddress(options.listen)
+  const credentials = await serverCredentials(address, options.tls)
+  const server = new Server({
+    'grpc.max_receive_message_length': options.maxBodyBytes + HEAD_ROOM_BYTES,
+    'grpc.enable_channelz': 0,
+  })
+  tolerateResets(server)
+  const health = createHealth()
+  server.addService(HealthService, health.service)
+  server.addService(AUTHORIZATION_SERVICE, {
+    check: createAuthorization(options, {
+      check: deps.check,
+      clock: deps.clock,
+      metrics: createCheckMetrics(),
+      logDecision: createDecisionLog(deps.log, options.allowLogSampleRate),
+    }),
+  })
+  const bound = await listen(server, address, credentials, options)
+  let draining: Promise<void> | undefined
+  return {
+    address: bound,
+    setServing: health.setServing,
+    drain: () => (draining ??= drain(server, health, options)),
+  }
+}
+
+/** Headers, the path twice and the frame around the body. Envoy takes 60 KiB of headers unless told otherwise. */
+const HEAD_ROOM_BYTES = 1_048_576
+
+const RESETS = 1_000_000
+
+/**
+ * Node closes a connection after a burst of 1,000 streams that its peer resets. Envoy's are Checks that outlived its timeout, and
+ * on the connection that dies wait innocent ones (envoyproxy shares one with all workers' requests). Who may connect is decided by
+ * the socket's mode or by TLS, so the guard protects nobody here. grpc-js passes no such option to http2.createServer.
+ */
+const tolerateResets = (server: Server): void => {
+  const http2Options: unknown = Reflect.get(server, 'commonServerOptions')
+  if (typeof http2Options !== 'object' || http2Options === null)
+    throw new Error('grpc-js keeps the options of its HTTP/2 server elsewhere now')
+  Object.assign(http2Options, { streamResetBurst: RESETS, streamResetRate: RESETS })
+}
+
+const listen = async (
+  server: Server,
+  address: ListenAddress,
+  credentials: ServerCredentials,
+  { socketMode: mode, socketGroup: group }: GrpcServerOptions,
+): Promise<string> => {
+  const bind = (target: string) => {
+    const { promise, resolve, reject } = Promise.withResolvers<number>()
+    server.bindAsync(target, credentials, (error, port) => (error === null ? resolve(port) : reject(error)))
+    return promise
+  }
+  try {
+    if (address.kind === 'tcp')
+      return formatHostPort(address.host, await bind(formatHostPort(address.host, address.port)))
+    await bindSocketFile({ path: address.path, mode, group }, async (path) => {
+      await bind(`unix:${path}`)
+    })
+    return `unix:${address.path}`
+  } catch (cause) {
+    server.forceShutdown()
+    if (cause instanceof Rejection) throw cause
+    const why = cause instanceof Error ? cause.message : 'unknown'
+    throw new Rejection('conflict', `cannot listen on ${formatListen(address)}: ${why}`)
+  }
+}
+
+const formatListen = (address: ListenAddress): string =>
+  address.kind === 'unix' ? `unix:${address.path}` : formatHostPort(address.host, address.port)
+
+const drain = async (
+  server: Server,
+  health: Health,
+  { drainDelayMs, checkTimeoutMs }: GrpcServerOptions,
+): Promise<void> => {
+  health.setServing(false)
+  await delay(drainDelayMs)
+  const { promise: closed, resolve } = Promise.withResolvers<void>()
+  server.tryShutdown(() => resolve())
+  health.endWatches()
+  const patience = new AbortController()
+  // No Check takes longer than its timeout; a connection that is still open then is not worth waiting for.
+  const late = delay(checkTimeoutMs, undefined, { signal: patience.signal }).then(
+    () => server.forceShutdown(),
+    () => {},
+  )
+  await Promise.race([closed, late])
+  patience.abort()
+}

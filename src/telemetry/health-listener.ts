@@ -1,0 +1,102 @@
+// A small HTTP listener for probes and scrapers: /livez, /readyz and /metrics, nothing else.
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { createServer } from 'node:http'
+import { Rejection } from '../kernel/failure.ts'
+import { formatHostPort, parseListenAddress } from '../kernel/listen-address.ts'
+
+export type Component = Readonly<{ ok: boolean; detail?: string }>
+
+export type HealthDeps = Readonly<{
+  /** Each part that must work before a request should be sent here, by name. */
+  components(): Promise<Readonly<Record<string, Component>>>
+  /** The metrics page. */
+  renderMetrics(): Promise<string>
+}>
+
+export type HealthListener = Readonly<{ address: string; close(): Promise<void> }>
+
+/** `listen` is HOST:PORT. Throws Rejection when it cannot listen there. */
+export const startHealthListener = async (
+  { listen, answerTimeoutMs = 2_000 }: Readonly<{ listen: string; answerTimeoutMs?: number }>,
+  deps: HealthDeps,
+): Promise<HealthListener> => {
+  const address = parseListenAddress(listen)
+  if (address.kind === 'unix')
+    throw new Rejection('invalid', 'the health listener takes HOST:PORT, not a socket file')
+  const server = createServer((request, response) => {
+    void respond(request, deps, answerTimeoutMs).then((answer) => send(request, response, answer))
+  })
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  server.once('error', reject)
+  server.listen(address.port, address.host, resolve)
+  await promise.catch((cause: Error) => {
+    throw new Rejection('conflict', `cannot listen on ${listen} for health: ${cause.message}`)
+  })
+  const bound = server.address()
+  const port = typeof bound === 'object' && bound !== null ? bound.port : address.port
+  return { address: formatHostPort(address.host, port), close: () => close(server) }
+}
+
+type Answer = Readonly<{ status: number; type: 'json' | 'text'; body: string; allow?: string }>
+
+const respond = async (
+  { method, url = '' }: IncomingMessage,
+  { components, renderMetrics }: HealthDeps,
+  timeoutMs: number,
+): Promise<Answer> => {
+  const [path = ''] = url.split('?', 1)
+  if (!['/livez', '/readyz', '/metrics'].includes(path))
+    return { status: 404, type: 'text', body: 'not found\n' }
+  if (method !== 'GET' && method !== 'HEAD')
+    return { status: 405, type: 'text', body: 'only GET and HEAD\n', allow: 'GET, HEAD' }
+  try {
+    if (path === '/livez') return json(200, { status: 'live' })
+    if (path === '/metrics')
+      return { status: 200, type: 'text', body: await inTime(renderMetrics(), timeoutMs) }
+    const parts = await inTime(components(), timeoutMs)
+    const ready = Object.values(parts).every(({ ok }) => ok)
+    return json(ready ? 200 : 503, { status: ready ? 'ready' : 'not ready', components: parts })
+  } catch (error) {
+    return json(503, { status: 'not ready', error: error instanceof Error ? error.message : 'unknown' })
+  }
+}
+
+const json = (status: number, value: unknown): Answer => ({
+  status,
+  type: 'json',
+  body: `${JSON.stringify(value)}\n`,
+})
+
+const CONTENT_TYPES = { json: 'application/json', text: 'text/plain; version=0.0.4; charset=utf-8' } as const
+
+const send = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  { status, type, body, allow }: Answer,
+): void => {
+  response.writeHead(status, {
+    'content-type': CONTENT_TYPES[type],
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+    ...(allow === undefined ? {} : { allow }),
+  })
+  response.end(request.method === 'HEAD' ? undefined : body)
+}
+
+/** A probe waits for no longer than its own patience, which nobody tells us. */
+const inTime = async <T>(work: Promise<T>, timeoutMs: number): Promise<T> => {
+  const late = Promise.withResolvers<never>()
+  const timer = setTimeout(() => late.reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs)
+  try {
+    return await Promise.race([work, late.promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+const close = async (server: Server): Promise<void> => {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  server.close(() => resolve())
+  server.closeAllConnections()
+  await promise
+}

@@ -1,0 +1,54 @@
+// The log: one JSON object a line, or short lines for people who watch.
+import { pino, stdTimeFunctions } from 'pino'
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
+export type LogFormat = 'json' | 'pretty'
+
+type Write = (fields: Readonly<Record<string, unknown>>, message: string) => void
+
+/** Fields first, then a short message that never varies. */
+export type Logger = Readonly<
+  Record<Exclude<LogLevel, 'silent'>, Write> & { isEnabled(level: LogLevel): boolean }
+>
+
+export type LogDestination = Readonly<{ write(line: string): void }>
+
+/** Standard output when no destination is given; written before the call returns, so that a crash loses nothing. */
+export const createLogger = (
+  { level, format }: Readonly<{ level: LogLevel; format: LogFormat }>,
+  destination: LogDestination = pino.destination({ fd: 1, sync: true }),
+): Logger => {
+  const target =
+    format === 'json' ? destination : { write: (line: string) => destination.write(prettyLine(line)) }
+  const log = pino(
+    {
+      level,
+      base: null,
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    target,
+  )
+  const write =
+    (method: Exclude<LogLevel, 'silent'>): Write =>
+    (fields, message) =>
+      log[method](fields, message)
+  return {
+    trace: write('trace'),
+    debug: write('debug'),
+    info: write('info'),
+    warn: write('warn'),
+    error: write('error'),
+    fatal: write('fatal'),
+    isEnabled: (asked) => asked !== 'silent' && log.isLevelEnabled(asked),
+  }
+}
+
+const prettyLine = (line: string): string => {
+  const { time, level, msg, ...fields } = JSON.parse(line) as Record<string, unknown>
+  const told = Object.entries(fields).map(([name, value]) => `${name}=${inWords(value)}`)
+  return `${[String(time).slice(11, 23), String(level).toUpperCase().padEnd(5), msg, ...told].join(' ')}\n`
+}
+
+const inWords = (value: unknown): string =>
+  typeof value === 'string' && /^[\w./:@-]+$/.test(value) ? value : JSON.stringify(value)
