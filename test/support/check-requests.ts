@@ -17,11 +17,21 @@ export type RequestParts = Readonly<{
 
 /** A request of its own identity: POST /v1/chat/completions, unless it says otherwise. */
 export const aCheckRequest = (parts: RequestParts = {}): CheckRequest => {
-  const { id = randomUUID(), method = 'POST', path = '/v1/chat/completions', body = '', asMap = false } = parts
-  const lines = [...(parts.headers ?? []), ...(parts.cut ? [['x-envoy-auth-partial-body', 'true'] as const] : [])]
+  const {
+    id = randomUUID(),
+    method = 'POST',
+    path = '/v1/chat/completions',
+    body = '',
+    asMap = false,
+  } = parts
+  const lines = [
+    ...(parts.headers ?? []),
+    ...(parts.cut ? [['x-envoy-auth-partial-body', 'true'] as const] : []),
+  ]
   const headers = lines.map(([key, value]) => ({ key, value: '', rawValue: Buffer.from(value) }))
-  const joined: Record<string, string> = {}
-  for (const [key, value] of lines) joined[key] = key in joined ? `${joined[key]},${value}` : value.toString()
+  const joined = new Map<string, string>()
+  for (const [key, value] of lines)
+    joined.set(key, [joined.get(key), value.toString()].filter((line) => line !== undefined).join(','))
   return CheckRequest.fromPartial({
     attributes: {
       contextExtensions: new Map(Object.entries(parts.contextExtensions ?? {})),
@@ -32,7 +42,7 @@ export const aCheckRequest = (parts: RequestParts = {}): CheckRequest => {
           method,
           path,
           rawBody: Buffer.from(body),
-          headers: new Map(asMap ? Object.entries(joined) : []),
+          headers: asMap ? joined : new Map(),
           headerMap: asMap ? undefined : { headers },
         },
       },

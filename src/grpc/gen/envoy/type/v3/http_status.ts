@@ -56,10 +56,10 @@ export const HttpStatus: MessageFns<HttpStatus> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HttpStatus>, I>>(base?: I): HttpStatus {
-    return HttpStatus.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HttpStatus>): HttpStatus {
+    return HttpStatus.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HttpStatus>, I>>(object: I): HttpStatus {
+  fromPartial(object: DeepPartial<HttpStatus>): HttpStatus {
     const message = createBaseHttpStatus() as any;
     message.code = object.code ?? 0;
     return message;
@@ -76,13 +76,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -112,10 +112,10 @@ export const HeaderValue: MessageFns<HeaderValue> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HeaderValue>, I>>(base?: I): HeaderValue {
-    return HeaderValue.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HeaderValue>): HeaderValue {
+    return HeaderValue.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HeaderValue>, I>>(object: I): HeaderValue {
+  fromPartial(object: DeepPartial<HeaderValue>): HeaderValue {
     const message = createBaseHeaderValue() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? "";
@@ -169,10 +169,10 @@ export const HeaderMap: MessageFns<HeaderMap> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HeaderMap>, I>>(base?: I): HeaderMap {
-    return HeaderMap.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HeaderMap>): HeaderMap {
+    return HeaderMap.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HeaderMap>, I>>(object: I): HeaderMap {
+  fromPartial(object: DeepPartial<HeaderMap>): HeaderMap {
     const message = createBaseHeaderMap() as any;
     message.headers = object.headers?.map((e) => HeaderValue.fromPartial(e)) || [];
     return message;
@@ -246,10 +246,10 @@ export const HeaderValueOption: MessageFns<HeaderValueOption> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<HeaderValueOption>, I>>(base?: I): HeaderValueOption {
-    return HeaderValueOption.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<HeaderValueOption>): HeaderValueOption {
+    return HeaderValueOption.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<HeaderValueOption>, I>>(object: I): HeaderValueOption {
+  fromPartial(object: DeepPartial<HeaderValueOption>): HeaderValueOption {
     const message = createBaseHeaderValueOption() as any;
     message.header = (object.header !== undefined && object.header !== null)
       ? HeaderValue.fromPartial(object.header)
@@ -270,13 +270,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

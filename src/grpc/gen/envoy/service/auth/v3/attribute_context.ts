@@ -102,10 +102,10 @@ export const AttributeContext: MessageFns<AttributeContext> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<AttributeContext>, I>>(base?: I): AttributeContext {
-    return AttributeContext.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<AttributeContext>): AttributeContext {
+    return AttributeContext.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<AttributeContext>, I>>(object: I): AttributeContext {
+  fromPartial(object: DeepPartial<AttributeContext>): AttributeContext {
     const message = createBaseAttributeContext() as any;
     message.request = (object.request !== undefined && object.request !== null)
       ? AttributeContext_Request.fromPartial(object.request)
@@ -179,10 +179,10 @@ export const AttributeContext_Request: MessageFns<AttributeContext_Request> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<AttributeContext_Request>, I>>(base?: I): AttributeContext_Request {
-    return AttributeContext_Request.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<AttributeContext_Request>): AttributeContext_Request {
+    return AttributeContext_Request.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<AttributeContext_Request>, I>>(object: I): AttributeContext_Request {
+  fromPartial(object: DeepPartial<AttributeContext_Request>): AttributeContext_Request {
     const message = createBaseAttributeContext_Request() as any;
     message.time = (object.time !== undefined && object.time !== null) ? Timestamp.fromPartial(object.time) : undefined;
     message.http = (object.http !== undefined && object.http !== null)
@@ -306,10 +306,10 @@ export const AttributeContext_HttpRequest: MessageFns<AttributeContext_HttpReque
     }
   },
 
-  create<I extends Exact<DeepPartial<AttributeContext_HttpRequest>, I>>(base?: I): AttributeContext_HttpRequest {
-    return AttributeContext_HttpRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<AttributeContext_HttpRequest>): AttributeContext_HttpRequest {
+    return AttributeContext_HttpRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<AttributeContext_HttpRequest>, I>>(object: I): AttributeContext_HttpRequest {
+  fromPartial(object: DeepPartial<AttributeContext_HttpRequest>): AttributeContext_HttpRequest {
     const message = createBaseAttributeContext_HttpRequest() as any;
     message.id = object.id ?? "";
     message.method = object.method ?? "";
@@ -388,13 +388,11 @@ export const AttributeContext_HttpRequest_HeadersEntry: MessageFns<AttributeCont
     }
   },
 
-  create<I extends Exact<DeepPartial<AttributeContext_HttpRequest_HeadersEntry>, I>>(
-    base?: I,
-  ): AttributeContext_HttpRequest_HeadersEntry {
-    return AttributeContext_HttpRequest_HeadersEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<AttributeContext_HttpRequest_HeadersEntry>): AttributeContext_HttpRequest_HeadersEntry {
+    return AttributeContext_HttpRequest_HeadersEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<AttributeContext_HttpRequest_HeadersEntry>, I>>(
-    object: I,
+  fromPartial(
+    object: DeepPartial<AttributeContext_HttpRequest_HeadersEntry>,
   ): AttributeContext_HttpRequest_HeadersEntry {
     const message = createBaseAttributeContext_HttpRequest_HeadersEntry() as any;
     message.key = object.key ?? "";
@@ -459,14 +457,10 @@ export const AttributeContext_ContextExtensionsEntry: MessageFns<AttributeContex
     }
   },
 
-  create<I extends Exact<DeepPartial<AttributeContext_ContextExtensionsEntry>, I>>(
-    base?: I,
-  ): AttributeContext_ContextExtensionsEntry {
-    return AttributeContext_ContextExtensionsEntry.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<AttributeContext_ContextExtensionsEntry>): AttributeContext_ContextExtensionsEntry {
+    return AttributeContext_ContextExtensionsEntry.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<AttributeContext_ContextExtensionsEntry>, I>>(
-    object: I,
-  ): AttributeContext_ContextExtensionsEntry {
+  fromPartial(object: DeepPartial<AttributeContext_ContextExtensionsEntry>): AttributeContext_ContextExtensionsEntry {
     const message = createBaseAttributeContext_ContextExtensionsEntry() as any;
     message.key = object.key ?? "";
     message.value = object.value ?? "";
@@ -484,13 +478,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }

@@ -103,10 +103,10 @@ export const CheckRequest: MessageFns<CheckRequest> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<CheckRequest>, I>>(base?: I): CheckRequest {
-    return CheckRequest.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<CheckRequest>): CheckRequest {
+    return CheckRequest.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<CheckRequest>, I>>(object: I): CheckRequest {
+  fromPartial(object: DeepPartial<CheckRequest>): CheckRequest {
     const message = createBaseCheckRequest() as any;
     message.attributes = (object.attributes !== undefined && object.attributes !== null)
       ? AttributeContext.fromPartial(object.attributes)
@@ -182,10 +182,10 @@ export const DeniedHttpResponse: MessageFns<DeniedHttpResponse> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<DeniedHttpResponse>, I>>(base?: I): DeniedHttpResponse {
-    return DeniedHttpResponse.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<DeniedHttpResponse>): DeniedHttpResponse {
+    return DeniedHttpResponse.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<DeniedHttpResponse>, I>>(object: I): DeniedHttpResponse {
+  fromPartial(object: DeepPartial<DeniedHttpResponse>): DeniedHttpResponse {
     const message = createBaseDeniedHttpResponse() as any;
     message.status = (object.status !== undefined && object.status !== null)
       ? HttpStatus.fromPartial(object.status)
@@ -263,10 +263,10 @@ export const OkHttpResponse: MessageFns<OkHttpResponse> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<OkHttpResponse>, I>>(base?: I): OkHttpResponse {
-    return OkHttpResponse.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<OkHttpResponse>): OkHttpResponse {
+    return OkHttpResponse.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<OkHttpResponse>, I>>(object: I): OkHttpResponse {
+  fromPartial(object: DeepPartial<OkHttpResponse>): OkHttpResponse {
     const message = createBaseOkHttpResponse() as any;
     message.headers = object.headers?.map((e) => HeaderValueOption.fromPartial(e)) || [];
     message.headersToRemove = object.headersToRemove?.map((e) => e) || [];
@@ -372,10 +372,10 @@ export const CheckResponse: MessageFns<CheckResponse> = {
     }
   },
 
-  create<I extends Exact<DeepPartial<CheckResponse>, I>>(base?: I): CheckResponse {
-    return CheckResponse.fromPartial(base ?? ({} as any));
+  create(base?: DeepPartial<CheckResponse>): CheckResponse {
+    return CheckResponse.fromPartial(base ?? {});
   },
-  fromPartial<I extends Exact<DeepPartial<CheckResponse>, I>>(object: I): CheckResponse {
+  fromPartial(object: DeepPartial<CheckResponse>): CheckResponse {
     const message = createBaseCheckResponse() as any;
     message.status = (object.status !== undefined && object.status !== null)
       ? Status.fromPartial(object.status)
@@ -465,13 +465,9 @@ type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
 
-type KeysOfUnion<T> = T extends T ? keyof T : never;
-type Exact<P, I extends P> = P extends Builtin ? P
-  : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
-
 interface MessageFns<T> {
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
-  create<I extends Exact<DeepPartial<T>, I>>(base?: I): T;
-  fromPartial<I extends Exact<DeepPartial<T>, I>>(object: I): T;
+  create(base?: DeepPartial<T>): T;
+  fromPartial(object: DeepPartial<T>): T;
 }
