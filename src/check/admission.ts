@@ -22,14 +22,25 @@ export type Admission = Readonly<{
 }>
 
 /** Everything that a refusal can come from before a unit is spent; a Listing is answered in Envoy's stead. */
-export const admit = (request: AuthRequest, known: KnownKey, modelHeader: string | undefined): Admission | Listing | Deny => {
+export const admit = (
+  request: AuthRequest,
+  known: KnownKey,
+  modelHeader: string | undefined,
+): Admission | Listing | Deny => {
   const { key, registry } = known
   const requirements = requirementsFor(key, registry)
-  if (requirements.unresolved !== undefined) return denyUnresolved(key, `${requirements.unresolved} is not registered`)
+  if (requirements.unresolved !== undefined)
+    return denyUnresolved(key, `${requirements.unresolved} is not registered`)
   if (isModelListing(request)) return listModels(request, key, registry, requirements)
   if (requirements.needsModel && !isModelPath(request))
-    return deny('path_not_allowed', `${quoted(`${request.method} ${request.path}`)} is not allowed for this API key.`, { key })
-  const found = requirements.needsModel ? requireModel(request, modelHeader) : observeModel(request, modelHeader)
+    return deny(
+      'path_not_allowed',
+      `${quoted(`${request.method} ${request.path}`)} is not allowed for this API key.`,
+      { key },
+    )
+  const found = requirements.needsModel
+    ? requireModel(request, modelHeader)
+    : observeModel(request, modelHeader)
   if (isDeny(found)) return { ...found, key }
   const { model } = found
   const routed = model === undefined ? undefined : registry.catalogue.match(model)
@@ -57,12 +68,17 @@ const guarded = (
   { model, routed, charged }: { model: string | undefined; routed: Model | undefined; charged: boolean },
 ): Admission | Deny => {
   const missing = unenforcedGuardrail(requirements.guardrails, routed, request.declaredGuardrails, registry)
-  if (missing !== undefined) return denyUnresolved(key, `guardrail ${missing} is enforced by no upstream of this request`)
+  if (missing !== undefined)
+    return denyUnresolved(key, `guardrail ${missing} is enforced by no upstream of this request`)
   return { outcome: 'admitted', requirements, model, route: routed?.route, charged }
 }
 
-const isAllowed = (model: string, routed: Model | undefined, requirements: Requirements, registry: Registry): boolean =>
-  (registry.catalogue.isEmpty || routed !== undefined) && admitsModel(requirements, model)
+const isAllowed = (
+  model: string,
+  routed: Model | undefined,
+  requirements: Requirements,
+  registry: Registry,
+): boolean => (registry.catalogue.isEmpty || routed !== undefined) && admitsModel(requirements, model)
 
 const denyUnresolved = (key: VirtualKey, detail: string): Deny =>
   deny('policy_unresolved', 'A policy of this API key cannot be applied; its operator has been told.', {
@@ -80,19 +96,35 @@ const listModels = (
 ): Admission | Listing | Deny => {
   const { catalogue } = registry
   if (catalogue.isEmpty)
-    return guarded(request, { digest: NONE, key, registry }, requirements, { model: undefined, routed: undefined, charged: false })
-  return { outcome: 'listing', key, models: catalogue.exactNames.filter((model) => admitsModel(requirements, model)) }
+    return guarded(request, { digest: NONE, key, registry }, requirements, {
+      model: undefined,
+      routed: undefined,
+      charged: false,
+    })
+  return {
+    outcome: 'listing',
+    key,
+    models: catalogue.exactNames.filter((model) => admitsModel(requirements, model)),
+  }
 }
 
 const NONE = new Uint8Array()
 
-const MODEL_PATHS = new Set(['/v1/chat/completions', '/v1/completions', '/v1/embeddings', '/v1/responses', '/v1/messages'])
+const MODEL_PATHS = new Set([
+  '/v1/chat/completions',
+  '/v1/completions',
+  '/v1/embeddings',
+  '/v1/responses',
+  '/v1/messages',
+])
 
 const withoutQuery = (path: string): string => {
   const query = path.indexOf('?')
   return query < 0 ? path : path.slice(0, query)
 }
 
-const isModelPath = ({ method, path }: AuthRequest): boolean => method === 'POST' && MODEL_PATHS.has(withoutQuery(path))
+const isModelPath = ({ method, path }: AuthRequest): boolean =>
+  method === 'POST' && MODEL_PATHS.has(withoutQuery(path))
 
-const isModelListing = ({ method, path }: AuthRequest): boolean => method === 'GET' && withoutQuery(path) === '/v1/models'
+const isModelListing = ({ method, path }: AuthRequest): boolean =>
+  method === 'GET' && withoutQuery(path) === '/v1/models'

@@ -54,7 +54,11 @@ export const quotasToCharge = (key: VirtualKey): readonly Quota[] => {
   return ofOwners.length > 0 ? [key.usabilityQuota, ...ofOwners] : []
 }
 
-const allow = ({ key }: KnownKey, { requirements, model, route }: Admission, states: readonly QuotaState[]): Allow => ({
+const allow = (
+  { key }: KnownKey,
+  { requirements, model, route }: Admission,
+  states: readonly QuotaState[],
+): Allow => ({
   outcome: 'allow',
   key,
   model,
@@ -80,7 +84,8 @@ export const denyQuota = (key: VirtualKey, limits: readonly QuotaState[], nowMs:
   const { quota, amount, resetsAtMs } = last
   const whose = quota.subject === 'key' ? 'this API key' : `owner ${quota.subject}`
   const per = quota.period === 'total' ? 'in total' : `per ${quota.period}`
-  const until = resetsAtMs === undefined ? 'it does not reset' : `it resets at ${new Date(resetsAtMs).toISOString()}`
+  const until =
+    resetsAtMs === undefined ? 'it does not reset' : `it resets at ${new Date(resetsAtMs).toISOString()}`
   const message = `The limit of ${amount} ${quota.unit} ${per} of ${whose} is exhausted; ${until}.`
   return deny(quota.period === 'minute' ? 'rate_limited' : 'quota_exhausted', message, {
     key,

@@ -35,7 +35,11 @@ export type CheckDeps = Readonly<{
 export type Check = (request: AuthRequest | undefined, call: Call) => Promise<Decision>
 
 export const createCheck = (deps: CheckDeps): Check => {
-  const decide = async (request: AuthRequest, digest: Uint8Array, call: Call): Promise<Decision | 'stale'> => {
+  const decide = async (
+    request: AuthRequest,
+    digest: Uint8Array,
+    call: Call,
+  ): Promise<Decision | 'stale'> => {
     const known = await findKey(deps, digest, call)
     if (isDeny(known)) return known
     const unusable = denyUnusable(deps, known)
@@ -58,8 +62,8 @@ export const createCheck = (deps: CheckDeps): Check => {
       deps.directory.drop(digest)
       decision = await decide(request, digest, call)
     }
-    if (decision === 'stale') throw new Failure('store_unavailable', 'the key changed faster than it could be read')
+    if (decision === 'stale')
+      throw new Failure('store_unavailable', 'the key changed faster than it could be read')
     return decision
   }
 }
-

@@ -17,7 +17,8 @@ export const findCredential = (
     const lines = headers.get(name)
     if (lines === undefined) continue
     const [line] = lines
-    if (line === undefined || lines.length > 1 || line.includes(',')) return denyAmbiguous(`${name} is repeated`)
+    if (line === undefined || lines.length > 1 || line.includes(','))
+      return denyAmbiguous(`${name} is repeated`)
     const found = name === 'authorization' ? bearerToken(line) : line
     if (found === undefined || !TOKEN.test(found)) return denyInvalidKey(`${name} is malformed`)
     if (token !== undefined && token !== found) return denyAmbiguous(`${name} differs from another header`)

@@ -64,7 +64,11 @@ export type Listing = Readonly<{ outcome: 'listing'; key: VirtualKey; models: re
 
 export type Decision = Allow | Deny | Listing
 
-export const deny = (reason: DenyReason, message: string, more: Partial<Omit<Deny, 'outcome' | 'reason' | 'message'>> = {}): Deny => ({
+export const deny = (
+  reason: DenyReason,
+  message: string,
+  more: Partial<Omit<Deny, 'outcome' | 'reason' | 'message'>> = {},
+): Deny => ({
   outcome: 'deny',
   reason,
   message,

@@ -12,7 +12,7 @@ import { admit } from './admission.ts'
 import type { AuthRequest } from './auth-request.ts'
 import { denyQuota, quotasToCharge } from './charge-quotas.ts'
 import { denyInvalidKey } from './credential.ts'
-import type { Deny } from './decision.ts'
+import type { Deny, Listing } from './decision.ts'
 import { isDeny } from './decision.ts'
 import type { KnownKey } from './usable-key.ts'
 import { denyUnusable, findKey } from './usable-key.ts'
@@ -63,9 +63,11 @@ export const createExplain =
       const value = `${denied.reason}: ${denied.detail ?? denied.message}`
       return { steps: [...steps, { step, passed: false, value }], outcome: 'deny', denied }
     }
-    if (typeof secret === 'string' && !deps.secrets.recognise(secret))
-      return end('form', denyInvalidKey('the form of the token is wrong'))
-    if (typeof secret === 'string') pass('form', 'prefix, alphabet and checksum are right')
+    if (typeof secret === 'string') {
+      if (!deps.secrets.recognise(secret))
+        return end('form', denyInvalidKey('the form of the token is wrong'))
+      pass('form', 'prefix, alphabet and checksum are right')
+    }
     const known = await findKey(deps, typeof secret === 'string' ? digestSecret(secret) : secret, call)
     if (isDeny(known)) return end('key', known)
     pass('key', `${known.key.id} (${known.key.name}) of ${known.key.owners[0]?.path ?? 'nobody'}`)
@@ -74,19 +76,34 @@ export const createExplain =
     pass('status', statusInWords(known))
     const admitted = admit(asRequest(question), known, undefined)
     if (isDeny(admitted)) return end('policy', admitted)
-    if (admitted.outcome === 'listing') {
-      pass('policy', `answered by Latchkey with ${admitted.models.length} model names`)
-      return { steps, outcome: 'allow', denied: undefined }
-    }
     pass('policy', policyInWords(admitted))
-    const quotas = admitted.charged ? quotasToCharge(known.key) : []
-    const limits = quotas.length === 0 ? [] : (await deps.ledger.peek(quotas, call)).filter(({ quota }) => !quota.implicit)
-    if (limits.some(({ remaining }) => remaining < 1)) return end('quota', denyQuota(known.key, limits, deps.clock.now()))
-    pass('quota', limits.length === 0 ? 'no limit applies' : limits.map(limitInWords).join('; '))
+    const quota = await lookAtQuotas(deps, known, admitted, call)
+    if (typeof quota !== 'string') return end('quota', quota)
+    pass('quota', quota)
     return { steps, outcome: 'allow', denied: undefined }
   }
 
-const asRequest = ({ method, path, model, declaredGuardrails }: Omit<ExplainQuestion, 'secret'>): AuthRequest => ({
+/** A Deny when the charge would be refused now, else the limits in words. */
+const lookAtQuotas = async (
+  { ledger, clock }: ExplainDeps,
+  { key }: KnownKey,
+  admitted: Admission | Listing,
+  call: Call,
+): Promise<Deny | string> => {
+  if (admitted.outcome === 'listing' || !admitted.charged) return 'nothing is charged'
+  const quotas = quotasToCharge(key)
+  if (quotas.length === 0) return 'no limit applies'
+  const limits = (await ledger.peek(quotas, call)).filter(({ quota }) => !quota.implicit)
+  if (limits.some(({ remaining }) => remaining < 1)) return denyQuota(key, limits, clock.now())
+  return limits.map(limitInWords).join('; ')
+}
+
+const asRequest = ({
+  method,
+  path,
+  model,
+  declaredGuardrails,
+}: Omit<ExplainQuestion, 'secret'>): AuthRequest => ({
   id: '',
   startedAt: '',
   method,
@@ -100,13 +117,16 @@ const asRequest = ({ method, path, model, declaredGuardrails }: Omit<ExplainQues
 const statusInWords = ({ key: { expiresAtMs } }: KnownKey): string =>
   expiresAtMs === undefined ? 'usable, never expires' : `usable until ${new Date(expiresAtMs).toISOString()}`
 
-const policyInWords = ({ model, route, requirements: { policies, guardrails, needsModel } }: Admission): string =>
-  [
-    needsModel ? `model ${model ?? 'none'} is allowed` : 'no rule about models',
+const policyInWords = (admitted: Admission | Listing): string => {
+  if (admitted.outcome === 'listing') return `answered by Latchkey with ${admitted.models.length} model names`
+  const { model, route, requirements } = admitted
+  return [
+    requirements.needsModel ? `model ${model ?? 'none'} is allowed` : 'no rule about models',
     `route ${route ?? 'none'}`,
-    `policies ${policies.join(', ') || 'none'}`,
-    `guardrails ${guardrails.join(', ') || 'none'}`,
+    `policies ${requirements.policies.join(', ') || 'none'}`,
+    `guardrails ${requirements.guardrails.join(', ') || 'none'}`,
   ].join('; ')
+}
 
 const limitInWords = ({ quota, amount, used, remaining, resetsAtMs }: QuotaState): string => {
   const period = quota.period === 'total' ? 'in total' : `per ${quota.period} (${quota.zone})`

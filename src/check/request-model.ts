@@ -11,7 +11,7 @@ export type RequestModel = Readonly<{ model: string | undefined }>
 /** The model, or why it cannot be told for certain. Used when a rule about models has to be decided. */
 export const requireModel = (request: AuthRequest, modelHeader: string | undefined): RequestModel | Deny => {
   const encoding = request.headers.get('content-encoding')
-  if (encoding !== undefined && encoding.some((line) => line.toLowerCase() !== 'identity'))
+  if (encoding?.some((line) => line.toLowerCase() !== 'identity'))
     return deny('request_malformed', 'The request body must not be compressed here.')
   if (!request.bodyComplete)
     return deny('body_too_large', 'The request body is too large to decide which model it asks for.')
@@ -63,7 +63,8 @@ const modelOfBody = (body: Uint8Array): RequestModel | Deny => {
     return deny('request_malformed', 'The request body must be a JSON object.')
   // Parsers differ in which of two equal keys they keep, and some ignore case: such a body has no model for certain.
   const spellings = memberNames(text).filter((name) => name.toLowerCase() === 'model')
-  if (spellings.length > 1) return deny('request_malformed', 'The request body names the model more than once.')
+  if (spellings.length > 1)
+    return deny('request_malformed', 'The request body names the model more than once.')
   const [spelling] = spellings
   if (spelling === undefined) return { model: undefined }
   if (spelling !== 'model') return deny('request_malformed', 'The key "model" must be spelt in lower case.')

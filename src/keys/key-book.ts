@@ -2,7 +2,13 @@
 import type { Rules } from '../policy/policy.ts'
 import type { LimitDraft } from '../quota/limit-book.ts'
 
-export type OwnerRecord = Readonly<{ id: string; path: string; disabled: boolean; rules: Rules; createdAtMs: number }>
+export type OwnerRecord = Readonly<{
+  id: string
+  path: string
+  disabled: boolean
+  rules: Rules
+  createdAtMs: number
+}>
 
 export type KeyDraft = Readonly<{
   name: string
@@ -33,7 +39,12 @@ export type KeyRecord = Readonly<{
 export type KeyChange = Partial<Readonly<Pick<KeyRecord, 'name' | 'notBeforeMs' | 'expiresAtMs'>>> &
   Readonly<{ rules?: Partial<Rules> }>
 
-export type KeyFilter = Readonly<{ ownerPath?: string; includeRevoked?: boolean; afterId?: string; pageSize: number }>
+export type KeyFilter = Readonly<{
+  ownerPath?: string
+  includeRevoked?: boolean
+  afterId?: string
+  pageSize: number
+}>
 
 /** Every method validates its input, throws Rejection when it cannot be done, and changes all of it or nothing. */
 export type KeyBook = Readonly<{

@@ -6,7 +6,9 @@ import { crc32 } from 'node:zlib'
 export type SecretFormat = Readonly<{ prefix: string; length: number; checksum: 'crc32' | 'none' }>
 
 /** `lk_`, 30 characters of randomness (178 bits), 6 of checksum. */
-export const DEFAULT_SECRET_FORMATS: readonly SecretFormat[] = [{ prefix: 'lk_', length: 39, checksum: 'crc32' }]
+export const DEFAULT_SECRET_FORMATS: readonly SecretFormat[] = [
+  { prefix: 'lk_', length: 39, checksum: 'crc32' },
+]
 
 export type Secrets = Readonly<{
   /** True when the token has the prefix, length, alphabet and checksum of an accepted format. */
@@ -25,7 +27,8 @@ export const createSecrets = (formats: readonly SecretFormat[]): Secrets => {
 }
 
 /** SHA-256 of the whole secret, 32 bytes: the only form in which a secret is kept. */
-export const digestSecret = (secret: string): Uint8Array => createHash('sha256').update(secret, 'latin1').digest()
+export const digestSecret = (secret: string): Uint8Array =>
+  createHash('sha256').update(secret, 'latin1').digest()
 
 /** The last four characters, to tell keys apart. */
 export const hintOf = (secret: string): string => secret.slice(-4)

@@ -32,7 +32,13 @@ export type VirtualKey = Readonly<{
   usabilityQuota: Quota
 }>
 
-export type KeyStatus = 'usable' | 'revoked' | 'key_disabled' | 'owner_disabled' | 'key_expired' | 'key_not_yet_valid'
+export type KeyStatus =
+  | 'usable'
+  | 'revoked'
+  | 'key_disabled'
+  | 'owner_disabled'
+  | 'key_expired'
+  | 'key_not_yet_valid'
 
 /** Status at an instant (UTC ms). The gravest wins: revoked, disabled, owner disabled, expired, not yet valid. */
 export const keyStatus = (key: VirtualKey, nowMs: number): KeyStatus => {

@@ -50,7 +50,10 @@ export const requirementsOf = (holders: readonly Rules[], registry: Registry): R
   const unknownPolicy = names.find((name) => !registry.policies.has(name))
   const unknownGuardrail = guardrails.find((name) => !registry.guardrails.has(name))
   return {
-    unresolved: unknownPolicy !== undefined ? `policy ${unknownPolicy}` : unknownGuardrail && `guardrail ${unknownGuardrail}`,
+    unresolved:
+      unknownPolicy !== undefined
+        ? `policy ${unknownPolicy}`
+        : unknownGuardrail && `guardrail ${unknownGuardrail}`,
     allowLists,
     deniedModels,
     needsModel: allowLists.length > 0 || deniedModels.length > 0 || !registry.catalogue.isEmpty,

@@ -4,7 +4,8 @@ import type { Period, Unit } from './quota.ts'
 export type LimitDraft = Readonly<{ unit: Unit; period: Period; zone: string; amount: number }>
 
 /** `subject` is a key id (`key_…`) or an owner's path. */
-export type Limit = LimitDraft & Readonly<{ id: number; subject: string; used: number; resetsAtMs: number | undefined }>
+export type Limit = LimitDraft &
+  Readonly<{ id: number; subject: string; used: number; resetsAtMs: number | undefined }>
 
 /** Every method validates its input, throws Rejection when it cannot be done, and changes all of it or nothing. */
 export type LimitBook = Readonly<{

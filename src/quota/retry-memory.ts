@@ -48,7 +48,12 @@ export const createRetryMemory = (deps: {
 
   const start = (identity: string | symbol, charge: () => Promise<ChargeOutcome>): Attempt => {
     const outcome = charge()
-    const attempt: Attempt = { outcome, expiresMs: clock.monotonicMs() + horizonMs, charged: false, claimed: false }
+    const attempt: Attempt = {
+      outcome,
+      expiresMs: clock.monotonicMs() + horizonMs,
+      charged: false,
+      claimed: false,
+    }
     attempts.set(identity, attempt)
     sweep()
     const forget = () => {

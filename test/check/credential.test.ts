@@ -31,7 +31,7 @@ describe('the credential', () => {
     ['ambiguous_key', 'two secrets in two headers', { authorization: `Bearer ${A}`, 'x-api-key': B }],
     ['invalid_key', 'another scheme', { authorization: `Basic ${A}` }],
     ['invalid_key', 'no scheme', { authorization: A }],
-    ['invalid_key', 'another scheme beside a good key', { 'authorization': 'Basic eDp5', 'x-api-key': A }],
+    ['invalid_key', 'another scheme beside a good key', { authorization: 'Basic eDp5', 'x-api-key': A }],
     ['invalid_key', 'two spaces', { authorization: `Bearer  ${A}` }],
     ['invalid_key', 'a tab', { authorization: `Bearer\t${A}` }],
     ['invalid_key', 'words behind', { authorization: `Bearer ${A} x` }],

@@ -7,12 +7,16 @@ import { quoted } from '../../src/check/quoted.ts'
 import { observeModel, requireModel } from '../../src/check/request-model.ts'
 import { aRequest } from '../support/auth-requests.ts'
 
-const required = (body: string | Uint8Array, headers = {}) => requireModel(aRequest({ body, headers }), 'x-model')
+const required = (body: string | Uint8Array, headers = {}) =>
+  requireModel(aRequest({ body, headers }), 'x-model')
 
 describe('the model of a body', () => {
   test.each([
     ['first', '{"model":"gpt-4o","messages":[]}'],
-    ['last, behind everything else', `{"messages":[{"role":"user","content":"${'x'.repeat(2_000_000)}"}],"model":"gpt-4o"}`],
+    [
+      'last, behind everything else',
+      `{"messages":[{"role":"user","content":"${'x'.repeat(2_000_000)}"}],"model":"gpt-4o"}`,
+    ],
     ['escaped', '{"\\u006dodel":"gpt-4\\u006f"}'],
     ['beside nested ones', '{"a":{"model":"x"},"b":[{"model":"y"}],"model":"gpt-4o","c":"\\"model\\":1"}'],
     ['with white space', ' \n{ "model" : "gpt-4o" }\t'],
@@ -52,11 +56,15 @@ describe('the model of a body', () => {
     ])
       expect(required(body)).toMatchObject({ reason: 'request_malformed' })
     const deep = `{"x":${'['.repeat(500_000)}${']'.repeat(500_000)},"model":"a"}`
-    expect([{ model: 'a' }, expect.objectContaining({ reason: 'request_malformed' })]).toContainEqual(required(deep))
+    expect([{ model: 'a' }, expect.objectContaining({ reason: 'request_malformed' })]).toContainEqual(
+      required(deep),
+    )
   })
 
   test('is not told from a compressed or a cut body', () => {
-    expect(required(gzipSync('{"model":"a"}'), { 'content-encoding': 'gzip' })).toMatchObject({ reason: 'request_malformed' })
+    expect(required(gzipSync('{"model":"a"}'), { 'content-encoding': 'gzip' })).toMatchObject({
+      reason: 'request_malformed',
+    })
     expect(required('{"model":"a"}', { 'content-encoding': 'identity' })).toEqual({ model: 'a' })
     const cut = aRequest({ body: '{"model":"a","x":"', bodyComplete: false })
     expect(requireModel(cut, undefined)).toMatchObject({ reason: 'body_too_large' })
@@ -66,8 +74,12 @@ describe('the model of a body', () => {
     expect(required('{"model":"a"}', { 'x-model': 'a' })).toEqual({ model: 'a' })
     expect(required('{"model":"a"}', { 'x-model': 'b' })).toMatchObject({ reason: 'model_conflict' })
     expect(required('{}', { 'x-model': 'b' })).toEqual({ model: 'b' })
-    expect(required('{"model":"a"}', { 'x-model': ['a', 'a'] })).toMatchObject({ reason: 'request_malformed' })
-    expect(requireModel(aRequest({ body: '{"model":"a"}', headers: { 'x-model': 'b' } }), undefined)).toEqual({ model: 'a' })
+    expect(required('{"model":"a"}', { 'x-model': ['a', 'a'] })).toMatchObject({
+      reason: 'request_malformed',
+    })
+    expect(requireModel(aRequest({ body: '{"model":"a"}', headers: { 'x-model': 'b' } }), undefined)).toEqual(
+      { model: 'a' },
+    )
   })
 
   test('is only observed, never demanded, where no rule depends on it', () => {
@@ -77,7 +89,9 @@ describe('the model of a body', () => {
 })
 
 test('the members found are exactly those of the top level, for any JSON object', () => {
-  const awkward = fc.string({ unit: fc.constantFrom('"', '\\', '{', '}', '[', ']', ',', ':', 'm', 'é', '\u2028', '\n') })
+  const awkward = fc.string({
+    unit: fc.constantFrom('"', '\\', '{', '}', '[', ']', ',', ':', 'm', 'é', '\u2028', '\n'),
+  })
   fc.assert(
     fc.property(fc.dictionary(awkward, fc.jsonValue({ maxDepth: 3 })), (object) => {
       expect(memberNames(JSON.stringify(object))).toEqual(Object.keys(JSON.parse(JSON.stringify(object))))

@@ -14,7 +14,14 @@ const setUp = (options: { maxEntries?: number; maxBytes?: number } = {}) => {
   const directory = createKeyDirectory({
     store,
     clock,
-    options: { maxEntries: 1_000, maxBytes: 10_000_000, positiveTtlMs: 5_000, absentTtlMs: 1_000, lookupTimeoutMs: 5_000, ...options },
+    options: {
+      maxEntries: 1_000,
+      maxBytes: 10_000_000,
+      positiveTtlMs: 5_000,
+      absentTtlMs: 1_000,
+      lookupTimeoutMs: 5_000,
+      ...options,
+    },
   })
   const call = () => createCall(clock.monotonicMs() + 10_000)
   const fill = async (name: string, key = aKey()) => {
@@ -110,19 +117,22 @@ describe('what was dropped stays dropped', () => {
     expect(all.store.lookups()).toBe(2)
   })
 
-  test.each(drops)('a look-up that began before %s is not installed, and nobody joins it afterwards', async (_name, drop) => {
-    const all = setUp()
-    const before = all.directory.find(digest, all.call())
-    drop(all)
-    const after = all.directory.find(digest, all.call())
-    expect(all.store.lookups()).toBe(2)
-    const [old, fresh] = all.store.waiting.splice(0)
-    fresh?.reply(aKey({ disabled: true }))
-    expect((await after).key?.disabled).toBe(true)
-    old?.reply(aKey({ disabled: false }))
-    await before
-    expect((await all.directory.find(digest, all.call())).key?.disabled).toBe(true)
-  })
+  test.each(drops)(
+    'a look-up that began before %s is not installed, and nobody joins it afterwards',
+    async (_name, drop) => {
+      const all = setUp()
+      const before = all.directory.find(digest, all.call())
+      drop(all)
+      const after = all.directory.find(digest, all.call())
+      expect(all.store.lookups()).toBe(2)
+      const [old, fresh] = all.store.waiting.splice(0)
+      fresh?.reply(aKey({ disabled: true }))
+      expect((await after).key?.disabled).toBe(true)
+      old?.reply(aKey({ disabled: false }))
+      await before
+      expect((await all.directory.find(digest, all.call())).key?.disabled).toBe(true)
+    },
+  )
 
   test('refusals drop a key at most once a second', async () => {
     const { clock, store, directory, call, fill } = setUp()

@@ -35,8 +35,14 @@ test('no single changed, lost, doubled or swapped character is recognised', () =
 })
 
 test('no text that was not minted is recognised', () => {
-  fc.assert(fc.property(fc.string({ maxLength: 60 }), (text) => !secrets.recognise(text)), { numRuns: 10_000 })
-  fc.assert(fc.property(fc.string({ maxLength: 60 }), (text) => !secrets.recognise(`lk_${text}`)), { numRuns: 10_000 })
+  fc.assert(
+    fc.property(fc.string({ maxLength: 60 }), (text) => !secrets.recognise(text)),
+    { numRuns: 10_000 },
+  )
+  fc.assert(
+    fc.property(fc.string({ maxLength: 60 }), (text) => !secrets.recognise(`lk_${text}`)),
+    { numRuns: 10_000 },
+  )
 })
 
 test('the first format mints and every listed one is accepted', () => {

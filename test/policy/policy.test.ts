@@ -31,20 +31,25 @@ describe('model lists', () => {
 
   test('lists of key, team, organisation and policy intersect', () => {
     const requirements = requirementsOf(
-      [rules({ models: ['gpt-*', 'claude-*'] }), rules({ models: ['*-mini', 'gpt-4o'] }), rules({ policies: ['safe'] })],
+      [
+        rules({ models: ['gpt-*', 'claude-*'] }),
+        rules({ models: ['*-mini', 'gpt-4o'] }),
+        rules({ policies: ['safe'] }),
+      ],
       registry,
     )
-    expect(['gpt-4o', 'gpt-4o-mini', 'gpt-5-mini', 'claude-mini'].map((model) => admitsModel(requirements, model))).toEqual([
-      true,
-      true,
-      false,
-      false,
-    ])
+    expect(
+      ['gpt-4o', 'gpt-4o-mini', 'gpt-5-mini', 'claude-mini'].map((model) => admitsModel(requirements, model)),
+    ).toEqual([true, true, false, false])
   })
 
   test('deny beats allow, wherever each stands and however the model is spelt', () => {
     const requirements = requirementsOf([rules({ models: ['*'] }), rules({ policies: ['cheap'] })], registry)
-    expect(['o3-pro', 'o3-PRO', 'o3'].map((model) => admitsModel(requirements, model))).toEqual([false, false, true])
+    expect(['o3-pro', 'o3-PRO', 'o3'].map((model) => admitsModel(requirements, model))).toEqual([
+      false,
+      false,
+      true,
+    ])
   })
 
   test('adding a holder never admits a model that was refused, and never drops a guardrail', () => {
@@ -57,12 +62,17 @@ describe('model lists', () => {
     })
     const model = fc.constantFrom('gpt-4o', 'gpt-4o-mini', 'claude-x', 'o3-pro')
     fc.assert(
-      fc.property(fc.array(aRule, { minLength: 1, maxLength: 3 }), aRule, model, (holders, another, asked) => {
-        const before = requirementsOf(holders, registry)
-        const after = requirementsOf([...holders, another], registry)
-        if (!admitsModel(before, asked)) expect(admitsModel(after, asked)).toBe(false)
-        expect(after.guardrails).toEqual(expect.arrayContaining([...before.guardrails]))
-      }),
+      fc.property(
+        fc.array(aRule, { minLength: 1, maxLength: 3 }),
+        aRule,
+        model,
+        (holders, another, asked) => {
+          const before = requirementsOf(holders, registry)
+          const after = requirementsOf([...holders, another], registry)
+          if (!admitsModel(before, asked)) expect(admitsModel(after, asked)).toBe(false)
+          expect(after.guardrails).toEqual(expect.arrayContaining([...before.guardrails]))
+        },
+      ),
     )
   })
 })
@@ -87,7 +97,11 @@ describe('guardrails', () => {
   })
 
   test('a guardrail that no upstream enforces is found, and Envoy’s word counts only without a catalogue', () => {
-    const routed = createRegistry(2, { policies: [], guardrails: ['pii-mask'], models: [{ name: 'm', route: 'r', guardrails: [] }] })
+    const routed = createRegistry(2, {
+      policies: [],
+      guardrails: ['pii-mask'],
+      models: [{ name: 'm', route: 'r', guardrails: [] }],
+    })
     const model = routed.catalogue.match('m')
     expect(unenforcedGuardrail(['pii-mask'], model, ['pii-mask'], routed)).toBe('pii-mask')
     expect(unenforcedGuardrail(['pii-mask'], undefined, ['pii-mask'], registry)).toBeUndefined()

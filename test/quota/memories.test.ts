@@ -14,7 +14,14 @@ const retrySetUp = (maxEntries = 100) => {
   const clock = createManualClock()
   let charges = 0
   let wasted = 0
-  const retries = createRetryMemory({ clock, horizonMs: 15_000, maxEntries, onWasted: () => void (wasted += 1) })
+  const retries = createRetryMemory({
+    clock,
+    horizonMs: 15_000,
+    maxEntries,
+    onWasted: () => {
+      wasted += 1
+    },
+  })
   const charge = async (): Promise<ChargeOutcome> => {
     charges += 1
     return CHARGED
@@ -91,7 +98,9 @@ describe('the memory of refusals', () => {
     const clock = createManualClock()
     return { clock, refusals: createRefusalMemory<string>({ clock, maxEntries: 10 }) }
   }
-  const exhausted = (resetsInMs: number, nowMs: number) => [aState({ remaining: 0, resetsAtMs: nowMs + resetsInMs })]
+  const exhausted = (resetsInMs: number, nowMs: number) => [
+    aState({ remaining: 0, resetsAtMs: nowMs + resetsInMs }),
+  ]
 
   test('a refusal is recalled for a second and no longer', () => {
     const { clock, refusals } = setUp()
@@ -104,7 +113,11 @@ describe('the memory of refusals', () => {
 
   test('a refusal ends when the first exhausted window turns', () => {
     const { clock, refusals } = setUp()
-    const limits = [...exhausted(60_000, clock.now()), ...exhausted(300, clock.now()), aState({ quota: aQuota({ id: 3 }) })]
+    const limits = [
+      ...exhausted(60_000, clock.now()),
+      ...exhausted(300, clock.now()),
+      aState({ quota: aQuota({ id: 3 }) }),
+    ]
     refusals.remember(digest, { subject: 'me', limits }, 1)
     clock.advance(299)
     expect(refusals.recall(digest)).toBeDefined()

@@ -11,7 +11,10 @@ let requests = 0
 
 /** A request of its own identity: POST /v1/chat/completions with this body. */
 export const aRequest = (
-  more: Partial<Omit<AuthRequest, 'headers' | 'body'>> & { headers?: HeaderLines; body?: string | Uint8Array } = {},
+  more: Partial<Omit<AuthRequest, 'headers' | 'body'>> & {
+    headers?: HeaderLines
+    body?: string | Uint8Array
+  } = {},
 ): AuthRequest => {
   const { headers = {}, body = '', ...rest } = more
   requests += 1

@@ -1,5 +1,6 @@
 // Asks a running Latchkey over gRPC, as Envoy would, and reads the answer as Envoy would.
-import { credentials, Metadata, type ServiceError } from '@grpc/grpc-js'
+import type { ServiceError } from '@grpc/grpc-js'
+import { credentials, Metadata } from '@grpc/grpc-js'
 import type { CheckRequest, CheckResponse } from '../../src/grpc/gen/envoy/service/auth/v3/external_auth.ts'
 import { AuthorizationClient } from '../../src/grpc/gen/envoy/service/auth/v3/external_auth.ts'
 
@@ -16,7 +17,9 @@ export const createCheckClient = (address: string): CheckClient => {
       new Promise((resolve, reject) => {
         const options = { deadline: performance.timeOrigin + performance.now() + timeoutMs }
         client.check(request, new Metadata(), options, (error: ServiceError | null, response) =>
-          error === null && response !== undefined ? resolve(response) : reject(error ?? new Error('no response')),
+          error === null && response !== undefined
+            ? resolve(response)
+            : reject(error ?? new Error('no response')),
         )
       }),
     close: () => client.close(),
@@ -27,8 +30,10 @@ export type AnswerSummary = Readonly<{ allowed: boolean; httpStatus: number; rea
 
 /** What the client of Envoy would get: 200 when allowed, else the denied response's status, reason and body. */
 export const summarise = ({ status, httpResponse }: CheckResponse): AnswerSummary => {
-  if (status === undefined || status.code === 0) return { allowed: true, httpStatus: 200, reason: 'allow', body: '' }
-  if (httpResponse?.$case !== 'deniedResponse') return { allowed: false, httpStatus: 403, reason: '', body: '' }
+  if (status === undefined || status.code === 0)
+    return { allowed: true, httpStatus: 200, reason: 'allow', body: '' }
+  if (httpResponse?.$case !== 'deniedResponse')
+    return { allowed: false, httpStatus: 403, reason: '', body: '' }
   const { status: httpStatus, body } = httpResponse.value
   return { allowed: false, httpStatus: Number(httpStatus?.code ?? 403), reason: reasonOf(body), body }
 }

@@ -16,7 +16,9 @@ export type HostileRequest = Readonly<{
 }>
 
 /** `open` has no rules; `ruled` may use gpt-4o; `revoked`, `disabled` and `expired` are what they say; `unknown` was never stored. */
-export type HostileSecrets = Readonly<Record<'open' | 'ruled' | 'revoked' | 'disabled' | 'expired' | 'unknown', string>>
+export type HostileSecrets = Readonly<
+  Record<'open' | 'ruled' | 'revoked' | 'disabled' | 'expired' | 'unknown', string>
+>
 
 export const hostileRequests = (secret: HostileSecrets): readonly HostileRequest[] => [
   ...credentialForms(secret),
@@ -29,9 +31,19 @@ const invalid = '401 invalid_key'
 const ambiguous = '401 ambiguous_key'
 const malformed = '400 request_malformed'
 
-const bearer = (name: string, token: string | Buffer, answer: HostileRequest['answer'] = invalid, reads: 0 | 1 = 0): HostileRequest => ({
+const bearer = (
+  name: string,
+  token: string | Buffer,
+  answer: HostileRequest['answer'] = invalid,
+  reads: 0 | 1 = 0,
+): HostileRequest => ({
   name,
-  headers: [['authorization', typeof token === 'string' ? `Bearer ${token}` : Buffer.concat([Buffer.from('Bearer '), token])]],
+  headers: [
+    [
+      'authorization',
+      typeof token === 'string' ? `Bearer ${token}` : Buffer.concat([Buffer.from('Bearer '), token]),
+    ],
+  ],
   answer,
   reads,
 })
@@ -50,7 +62,10 @@ const credentialForms = ({ open, revoked, disabled, expired, unknown }: HostileS
   bearer('only the prefix', 'lk_'),
   bearer('another prefix', `sk_${open.slice(3)}`),
   bearer('a look-alike letter: Cyrillic к in the prefix', Buffer.from(`l\u043a_${open.slice(3)}`)),
-  bearer('a look-alike letter: Greek omicron inside', Buffer.from(`${open.slice(0, 10)}\u03bf${open.slice(11)}`)),
+  bearer(
+    'a look-alike letter: Greek omicron inside',
+    Buffer.from(`${open.slice(0, 10)}\u03bf${open.slice(11)}`),
+  ),
   bearer('full-width letters', Buffer.from(`\uff4c\uff4b\uff3f${open.slice(3)}`)),
   bearer('a zero-width space inside', Buffer.from(`${open.slice(0, 10)}\u200b${open.slice(10)}`)),
   bearer('a byte order mark in front', Buffer.from(`\ufeff${open}`)),
@@ -87,27 +102,129 @@ const credentialForms = ({ open, revoked, disabled, expired, unknown }: HostileS
 
 const credentialPlaces = ({ open, ruled }: HostileSecrets): HostileRequest[] => [
   { name: 'no header at all', headers: [], answer: '401 missing_key', reads: 0 },
-  { name: 'a header nobody configured', headers: [['x-latchkey-key', open]], answer: '401 missing_key', reads: 0 },
+  {
+    name: 'a header nobody configured',
+    headers: [['x-latchkey-key', open]],
+    answer: '401 missing_key',
+    reads: 0,
+  },
   { name: 'a cookie', headers: [['cookie', `key=${open}`]], answer: '401 missing_key', reads: 0 },
-  { name: 'the query string', path: `/v1/chat/completions?key=${'x'.repeat(39)}`, headers: [], answer: '401 missing_key', reads: 0 },
-  { name: 'Proxy-Authorization', headers: [['proxy-authorization', `Bearer ${open}`]], answer: '401 missing_key', reads: 0 },
-  { name: 'two authorization lines', headers: [['authorization', `Bearer ${open}`], ['authorization', `Bearer ${ruled}`]], answer: ambiguous, reads: 0 },
-  { name: 'the same line twice', headers: [['authorization', `Bearer ${open}`], ['authorization', `Bearer ${open}`]], answer: ambiguous, reads: 0 },
-  { name: 'two lines in different case', headers: [['Authorization', `Bearer ${open}`], ['authorization', `Bearer ${ruled}`]], answer: ambiguous, reads: 0 },
-  { name: 'two secrets in two headers', headers: [['authorization', `Bearer ${open}`], ['x-api-key', ruled]], answer: ambiguous, reads: 0 },
+  {
+    name: 'the query string',
+    path: `/v1/chat/completions?key=${'x'.repeat(39)}`,
+    headers: [],
+    answer: '401 missing_key',
+    reads: 0,
+  },
+  {
+    name: 'Proxy-Authorization',
+    headers: [['proxy-authorization', `Bearer ${open}`]],
+    answer: '401 missing_key',
+    reads: 0,
+  },
+  {
+    name: 'two authorization lines',
+    headers: [
+      ['authorization', `Bearer ${open}`],
+      ['authorization', `Bearer ${ruled}`],
+    ],
+    answer: ambiguous,
+    reads: 0,
+  },
+  {
+    name: 'the same line twice',
+    headers: [
+      ['authorization', `Bearer ${open}`],
+      ['authorization', `Bearer ${open}`],
+    ],
+    answer: ambiguous,
+    reads: 0,
+  },
+  {
+    name: 'two lines in different case',
+    headers: [
+      ['Authorization', `Bearer ${open}`],
+      ['authorization', `Bearer ${ruled}`],
+    ],
+    answer: ambiguous,
+    reads: 0,
+  },
+  {
+    name: 'two secrets in two headers',
+    headers: [
+      ['authorization', `Bearer ${open}`],
+      ['x-api-key', ruled],
+    ],
+    answer: ambiguous,
+    reads: 0,
+  },
   { name: 'two secrets joined', headers: [['x-api-key', `${open},${ruled}`]], answer: ambiguous, reads: 0 },
-  { name: 'two secrets joined with a space behind the comma', headers: [['x-api-key', `${open}, ${ruled}`]], answer: ambiguous, reads: 0 },
-  { name: 'a good key and a provider key', headers: [['x-api-key', open], ['authorization', 'Bearer sk-proj-abcdefghijklmnop']], answer: ambiguous, reads: 0 },
-  { name: 'a good key and an empty one', headers: [['x-api-key', open], ['api-key', '']], answer: invalid, reads: 0 },
-  { name: 'a good key and Basic beside it', headers: [['x-api-key', open], ['authorization', 'Basic dXNlcjpwYXNz']], answer: invalid, reads: 0 },
-  { name: 'Basic', headers: [['authorization', `Basic ${Buffer.from(`:${open}`).toString('base64')}`]], answer: invalid, reads: 0 },
+  {
+    name: 'two secrets joined with a space behind the comma',
+    headers: [['x-api-key', `${open}, ${ruled}`]],
+    answer: ambiguous,
+    reads: 0,
+  },
+  {
+    name: 'a good key and a provider key',
+    headers: [
+      ['x-api-key', open],
+      ['authorization', 'Bearer sk-proj-abcdefghijklmnop'],
+    ],
+    answer: ambiguous,
+    reads: 0,
+  },
+  {
+    name: 'a good key and an empty one',
+    headers: [
+      ['x-api-key', open],
+      ['api-key', ''],
+    ],
+    answer: invalid,
+    reads: 0,
+  },
+  {
+    name: 'a good key and Basic beside it',
+    headers: [
+      ['x-api-key', open],
+      ['authorization', 'Basic dXNlcjpwYXNz'],
+    ],
+    answer: invalid,
+    reads: 0,
+  },
+  {
+    name: 'Basic',
+    headers: [['authorization', `Basic ${Buffer.from(`:${open}`).toString('base64')}`]],
+    answer: invalid,
+    reads: 0,
+  },
   { name: 'Digest', headers: [['authorization', 'Digest username="x"']], answer: invalid, reads: 0 },
   { name: 'no scheme', headers: [['authorization', open]], answer: invalid, reads: 0 },
-  { name: 'a scheme that only begins like Bearer', headers: [['authorization', `BearerX ${open}`]], answer: invalid, reads: 0 },
+  {
+    name: 'a scheme that only begins like Bearer',
+    headers: [['authorization', `BearerX ${open}`]],
+    answer: invalid,
+    reads: 0,
+  },
   { name: 'two schemes', headers: [['authorization', `Bearer Bearer ${open}`]], answer: invalid, reads: 0 },
-  { name: 'a tab behind the scheme', headers: [['authorization', `Bearer\t${open}`]], answer: invalid, reads: 0 },
-  { name: 'two spaces behind the scheme', headers: [['authorization', `Bearer  ${open}`]], answer: invalid, reads: 0 },
-  { name: 'a space before the scheme', headers: [['authorization', ` Bearer ${open}`]], answer: invalid, reads: 0 },
+  {
+    name: 'a tab behind the scheme',
+    headers: [['authorization', `Bearer\t${open}`]],
+    answer: invalid,
+    reads: 0,
+  },
+  {
+    name: 'two spaces behind the scheme',
+    headers: [['authorization', `Bearer  ${open}`]],
+    answer: invalid,
+    reads: 0,
+  },
+  {
+    name: 'a space before the scheme',
+    headers: [['authorization', ` Bearer ${open}`]],
+    answer: invalid,
+    reads: 0,
+  },
   { name: 'a scheme in x-api-key', headers: [['x-api-key', `Bearer ${open}`]], answer: invalid, reads: 0 },
   { name: 'spaces around x-api-key', headers: [['x-api-key', ` ${open}`]], answer: invalid, reads: 0 },
 ]
@@ -148,7 +265,12 @@ const pathsAndMethods = ({ ruled }: HostileSecrets): HostileRequest[] => {
 }
 
 const bodies = ({ ruled }: HostileSecrets): HostileRequest[] => {
-  const sends = (name: string, body: string | Buffer, answer: HostileRequest['answer'], more: Partial<HostileRequest> = {}): HostileRequest => ({
+  const sends = (
+    name: string,
+    body: string | Buffer,
+    answer: HostileRequest['answer'],
+    more: Partial<HostileRequest> = {},
+  ): HostileRequest => ({
     name,
     headers: [['x-api-key', ruled]],
     body,
@@ -162,7 +284,10 @@ const bodies = ({ ruled }: HostileSecrets): HostileRequest[] => {
     sends('a forbidden model behind 1 MiB', `{"x":"${padding}","model":"o3"}`, '403 model_not_allowed'),
     sends('a body that Envoy cut', `{"model":"gpt-4o","x":"${padding}`, '413 body_too_large', { cut: true }),
     sends('a body shorter than it says', '{"model":"gpt-4o"}', '413 body_too_large', {
-      headers: [['x-api-key', ruled], ['content-length', '2000000']],
+      headers: [
+        ['x-api-key', ruled],
+        ['content-length', '2000000'],
+      ],
     }),
     sends('a good model, then a forbidden one', '{"model":"gpt-4o","model":"o3"}', malformed),
     sends('a forbidden model, then a good one', '{"model":"o3","model":"gpt-4o"}', malformed),
@@ -190,11 +315,17 @@ const bodies = ({ ruled }: HostileSecrets): HostileRequest[] => {
     sends('a byte order mark', '\ufeff{"model":"gpt-4o"}', malformed),
     sends('UTF-16', Buffer.from('{"model":"gpt-4o"}', 'utf16le'), malformed),
     sends('a gzip body', gzipSync('{"model":"gpt-4o"}'), malformed, {
-      headers: [['x-api-key', ruled], ['content-encoding', 'gzip']],
+      headers: [
+        ['x-api-key', ruled],
+        ['content-encoding', 'gzip'],
+      ],
     }),
     sends('a gzip body that does not say so', gzipSync('{"model":"gpt-4o"}'), malformed),
     sends('plain JSON that says gzip', '{"model":"gpt-4o"}', malformed, {
-      headers: [['x-api-key', ruled], ['content-encoding', 'gzip']],
+      headers: [
+        ['x-api-key', ruled],
+        ['content-encoding', 'gzip'],
+      ],
     }),
     sends('__proto__', '{"__proto__":{"model":"gpt-4o"}}', '400 model_required'),
   ]

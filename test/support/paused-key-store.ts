@@ -28,7 +28,10 @@ export const createPausedKeyStore = (): PausedKeyStore => {
     find(_digest: Uint8Array, knownRegistryVersion: number, call: Call) {
       count += 1
       call.storeReads += 1
-      const seen = { registryVersion: version, registry: knownRegistryVersion === version ? undefined : document }
+      const seen = {
+        registryVersion: version,
+        registry: knownRegistryVersion === version ? undefined : document,
+      }
       const pending = Promise.withResolvers<KeyLookup>()
       waiting.push({
         reply: (key) => pending.resolve({ key, ...seen }),

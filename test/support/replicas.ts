@@ -1,5 +1,6 @@
 // Latchkey as it is run: separate processes of `latchkey serve` on one store.
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join, resolve } from 'node:path'
 

@@ -17,7 +17,14 @@ export const aQuota = (more: Partial<Quota> = {}): Quota => ({
 
 export const aState = (more: Partial<QuotaState> = {}): QuotaState => {
   const quota = more.quota ?? aQuota()
-  return { quota, amount: quota.amount, used: 1, remaining: quota.amount - 1, resetsAtMs: Date.UTC(2026, 10, 22), ...more }
+  return {
+    quota,
+    amount: quota.amount,
+    used: 1,
+    remaining: quota.amount - 1,
+    resetsAtMs: Date.UTC(2026, 10, 22),
+    ...more,
+  }
 }
 
 export const anOwner = (more: Partial<Owner> = {}): Owner => ({
