@@ -1,0 +1,74 @@
+// The manual says what the code does: settings, reasons, headers and names are held against their source.
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { REASONS } from '../../src/check/decision.ts'
+import { settingsSchema } from '../../src/config/settings.ts'
+import { SETTING_NAMES } from '../../src/config/sources.ts'
+import { OWN_HEADER_NAMES } from '../../src/grpc/upstream-headers.ts'
+import { ATTRIBUTE, METRIC, SPAN } from '../../src/telemetry/names.ts'
+import { defaultText, withSettings } from '../../tools/settings-table.ts'
+
+const read = (path: string) => readFileSync(path, 'utf8')
+const pages = [...globSync('*.md'), ...globSync('docs/*.md')].sort()
+
+describe('the manual', () => {
+  it('lists every setting with its form and default (npm run docs writes it)', () => {
+    const page = read('docs/configuration.md')
+    expect(withSettings(page)).toBe(page)
+  })
+
+  it.each(SETTING_NAMES)('shows a default of %s that can be written down as shown', (name) => {
+    const schema = settingsSchema.shape[name]
+    expect(schema.parse(defaultText(name))).toEqual(schema.parse(undefined))
+  })
+
+  it('lists every reason with its status and what an SDK is told', () => {
+    const rows = [...read('docs/answers.md').matchAll(/^\| `(\w+)` \| (\d{3}) \| ([\w ]+) \|/gm)]
+    const told = rows.map(([, reason, status, retry]) => [reason, Number(status), retry])
+    const words = { true: 'yes', false: 'no', undefined: 'as it likes' }
+    const real = Object.entries(REASONS).map(([reason, { status, retry }]) => [
+      reason,
+      status,
+      words[`${retry}`],
+    ])
+    expect(told).toEqual(real)
+  })
+
+  it('names every span, attribute and metric', () => {
+    const page = read('docs/telemetry.md')
+    const names = [...Object.values(SPAN), ...Object.values(ATTRIBUTE), ...Object.values(METRIC)]
+    expect(names.filter((name) => !page.includes(`\`${name}\``))).toEqual([])
+  })
+
+  it('names no metric or attribute of ours that does not exist', () => {
+    const known = new Set<string>([...Object.values(ATTRIBUTE), ...Object.values(METRIC)])
+    const told = [...read('docs/telemetry.md').matchAll(/`((?:latchkey|rpc)\.[a-z_.]+)`/g)].map(
+      ([, name]) => name ?? '',
+    )
+    expect(told.filter((name) => !known.has(name))).toEqual([])
+  })
+
+  it('tells the model server every header of ours', () => {
+    const page = read('docs/envoy.md')
+    expect(OWN_HEADER_NAMES.filter((name) => !page.includes(`\`${name}\``))).toEqual([])
+  })
+
+  it.each(pages)('%s links to what exists', (page) => {
+    const links = [...read(page).matchAll(/\]\((?!https?:)([^)#\s]+)?(?:#([^)\s]+))?\)/g)]
+    const broken = links.filter(([, path, anchor]) => {
+      const target = path === undefined ? page : join(dirname(page), path)
+      return !existsSync(target) || (anchor !== undefined && !anchorsOf(target).includes(anchor))
+    })
+    expect(broken.map(([link]) => link)).toEqual([])
+  })
+})
+
+/** Anchors as the usual viewers of Markdown make them. */
+const anchorsOf = (path: string): readonly string[] =>
+  [...read(path).matchAll(/^#+ (.+)$/gm)].map(([, title = '']) =>
+    title
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replaceAll(' ', '-'),
+  )
