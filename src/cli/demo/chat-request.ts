@@ -8,7 +8,9 @@ export const readChatRequest = (request: ReceivedRequest): ChatRequest => {
   const body = parse(request.body)
   const model = body['model']
   const messages = body['messages']
-  const last: unknown = Array.isArray(messages) ? messages.at(-1) : { content: body['input'] ?? body['prompt'] }
+  const last: unknown = Array.isArray(messages)
+    ? messages.at(-1)
+    : { content: body['input'] ?? body['prompt'] }
   return {
     model: typeof model === 'string' ? model : 'unknown',
     stream: body['stream'] === true,

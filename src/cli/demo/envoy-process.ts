@@ -1,6 +1,7 @@
 // Runs one Envoy as a child of this process, tells where it listens, hands out its access log, and stops it by its pid.
-import { spawn } from 'node:child_process'
+
 import type { ChildProcess } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -37,6 +38,8 @@ export const startEnvoy = async (options: EnvoyOptions): Promise<EnvoyProcess> =
   await writeFile(configPath, options.config)
   const child = spawn(options.binary.path, ['-c', configPath, '--admin-address-path', adminPath, ...FLAGS], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    // In a group of its own: Ctrl-C in a terminal reaches whoever started it, who then stops it in good order.
+    detached: true,
   })
   const said = lastLines(child)
   createInterface({ input: child.stdout }).on('line', (line) => options.onAccessLine?.(line))
@@ -58,7 +61,15 @@ export const startEnvoy = async (options: EnvoyOptions): Promise<EnvoyProcess> =
 }
 
 // One worker is enough here; without hot restart several Envoys share a machine; the access log leaves at once.
-const FLAGS = ['--concurrency', '1', '--disable-hot-restart', '--log-level', 'warn', '--file-flush-interval-msec', '20']
+const FLAGS = [
+  '--concurrency',
+  '1',
+  '--disable-hot-restart',
+  '--log-level',
+  'warn',
+  '--file-flush-interval-msec',
+  '20',
+]
 
 const lastLines = (child: ChildProcess): string[] => {
   const lines: string[] = []
@@ -85,7 +96,10 @@ const stopChild = async (child: ChildProcess, exited: Promise<void>): Promise<vo
   clearTimeout(timer)
 }
 
-const whenReady = async (adminPath: string, exited: Promise<void>): Promise<{ adminPort: number; port: number }> => {
+const whenReady = async (
+  adminPath: string,
+  exited: Promise<void>,
+): Promise<{ adminPort: number; port: number }> => {
   let gone = false
   void exited.then(() => (gone = true))
   const giveUpMs = performance.now() + START_TIMEOUT_MS

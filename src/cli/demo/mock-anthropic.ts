@@ -1,6 +1,7 @@
 // Answers like Anthropic's API: messages, whole and streamed.
-import { readChatRequest, wordsOf } from './chat-request.ts'
+
 import type { ChatRequest } from './chat-request.ts'
+import { readChatRequest, wordsOf } from './chat-request.ts'
 import type { MockAnswer, ReceivedRequest } from './received-request.ts'
 
 export const anthropicAnswer = (request: ReceivedRequest): MockAnswer => {
@@ -11,7 +12,9 @@ export const anthropicAnswer = (request: ReceivedRequest): MockAnswer => {
   }
   const chat = readChatRequest(request)
   const text = `This is the Anthropic-shaped mock, as ${chat.model}. You said: ${chat.said}`
-  return chat.stream ? { status: 200, events: streamed(chat, text) } : { status: 200, json: whole(chat, text) }
+  return chat.stream
+    ? { status: 200, events: streamed(chat, text) }
+    : { status: 200, json: whole(chat, text) }
 }
 
 const whole = (chat: ChatRequest, text: string) => ({
@@ -36,7 +39,9 @@ const streamed = (chat: ChatRequest, text: string): string[] => [
     message: { ...envelope(chat), usage: { input_tokens: wordsOf(chat.said).length, output_tokens: 1 } },
   }),
   event('content_block_start', { index: 0, content_block: { type: 'text', text: '' } }),
-  ...wordsOf(text).map((word) => event('content_block_delta', { index: 0, delta: { type: 'text_delta', text: word } })),
+  ...wordsOf(text).map((word) =>
+    event('content_block_delta', { index: 0, delta: { type: 'text_delta', text: word } }),
+  ),
   event('content_block_stop', { index: 0 }),
   event('message_delta', {
     delta: { stop_reason: 'end_turn', stop_sequence: null },
@@ -45,4 +50,5 @@ const streamed = (chat: ChatRequest, text: string): string[] => [
   event('message_stop', {}),
 ]
 
-const event = (type: string, members: object): string => `event: ${type}\ndata: ${JSON.stringify({ type, ...members })}\n\n`
+const event = (type: string, members: object): string =>
+  `event: ${type}\ndata: ${JSON.stringify({ type, ...members })}\n\n`

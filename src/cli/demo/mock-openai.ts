@@ -1,6 +1,7 @@
 // Answers like OpenAI's API: chat, completions, responses, embeddings and models, whole and streamed.
-import { readChatRequest, wordsOf } from './chat-request.ts'
+
 import type { ChatRequest } from './chat-request.ts'
+import { readChatRequest, wordsOf } from './chat-request.ts'
 import type { MockAnswer, ReceivedRequest } from './received-request.ts'
 
 export const openaiAnswer = (request: ReceivedRequest): MockAnswer =>
@@ -10,11 +11,15 @@ export const openaiAnswer = (request: ReceivedRequest): MockAnswer =>
 export const openaiShaped = (request: ReceivedRequest, reply: (chat: ChatRequest) => string): MockAnswer => {
   const path = request.path.split('?')[0] ?? ''
   const chat = readChatRequest(request)
-  if (request.method === 'GET' && path === '/v1/models') return { status: 200, json: { object: 'list', data: [] } }
+  if (request.method === 'GET' && path === '/v1/models')
+    return { status: 200, json: { object: 'list', data: [] } }
   const answer = request.method === 'POST' ? ANSWERS[path] : undefined
   if (answer !== undefined) return answer(chat, reply(chat))
   const message = `the mock has nothing at ${request.method} ${path}`
-  return { status: 404, json: { error: { message, type: 'invalid_request_error', param: null, code: 'not_found' } } }
+  return {
+    status: 404,
+    json: { error: { message, type: 'invalid_request_error', param: null, code: 'not_found' } },
+  }
 }
 
 const CREATED_S = 1_700_000_000
@@ -23,8 +28,16 @@ const ID = 'mock-1'
 const chatAnswer = (chat: ChatRequest, text: string): MockAnswer => {
   const head = { id: `chatcmpl-${ID}`, created: CREATED_S, model: chat.model }
   if (!chat.stream) {
-    const choice = { index: 0, message: { role: 'assistant', content: text, refusal: null }, logprobs: null, finish_reason: 'stop' }
-    return { status: 200, json: { ...head, object: 'chat.completion', choices: [choice], usage: usageOf(chat, text) } }
+    const choice = {
+      index: 0,
+      message: { role: 'assistant', content: text, refusal: null },
+      logprobs: null,
+      finish_reason: 'stop',
+    }
+    return {
+      status: 200,
+      json: { ...head, object: 'chat.completion', choices: [choice], usage: usageOf(chat, text) },
+    }
   }
   const chunk = (delta: unknown, finish: string | null) =>
     data({ ...head, object: 'chat.completion.chunk', choices: [{ index: 0, delta, finish_reason: finish }] })
@@ -42,10 +55,19 @@ const chatAnswer = (chat: ChatRequest, text: string): MockAnswer => {
 
 const completionAnswer = (chat: ChatRequest, text: string): MockAnswer => {
   const head = { id: `cmpl-${ID}`, object: 'text_completion', created: CREATED_S, model: chat.model }
-  const choice = (words: string, finish: string | null) => ({ index: 0, text: words, logprobs: null, finish_reason: finish })
-  if (!chat.stream) return { status: 200, json: { ...head, choices: [choice(text, 'stop')], usage: usageOf(chat, text) } }
+  const choice = (words: string, finish: string | null) => ({
+    index: 0,
+    text: words,
+    logprobs: null,
+    finish_reason: finish,
+  })
+  if (!chat.stream)
+    return { status: 200, json: { ...head, choices: [choice(text, 'stop')], usage: usageOf(chat, text) } }
   const events = wordsOf(text).map((word) => data({ ...head, choices: [choice(word, null)] }))
-  return { status: 200, events: [...events, data({ ...head, choices: [choice('', 'stop')] }), 'data: [DONE]\n\n'] }
+  return {
+    status: 200,
+    events: [...events, data({ ...head, choices: [choice('', 'stop')] }), 'data: [DONE]\n\n'],
+  }
 }
 
 const responseAnswer = (chat: ChatRequest, text: string): MockAnswer => {
@@ -57,7 +79,10 @@ const responseAnswer = (chat: ChatRequest, text: string): MockAnswer => {
 
 const embeddingAnswer = (chat: ChatRequest): MockAnswer => {
   const entry = { object: 'embedding', index: 0, embedding: [0.25, -0.5, 0.125] }
-  return { status: 200, json: { object: 'list', model: chat.model, data: [entry], usage: { prompt_tokens: 1, total_tokens: 1 } } }
+  return {
+    status: 200,
+    json: { object: 'list', model: chat.model, data: [entry], usage: { prompt_tokens: 1, total_tokens: 1 } },
+  }
 }
 
 const ANSWERS: Readonly<Record<string, (chat: ChatRequest, text: string) => MockAnswer>> = {

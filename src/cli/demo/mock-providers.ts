@@ -1,6 +1,7 @@
 // Three model servers that cost nothing: OpenAI-shaped, Anthropic-shaped, and vLLM-shaped with guardrails of its own.
-import { createServer } from 'node:http'
+
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer } from 'node:http'
 import { buffer } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import { listenOn } from './listen.ts'

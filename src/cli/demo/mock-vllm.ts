@@ -1,7 +1,7 @@
 // Answers like a vLLM server that runs the guardrails Latchkey names, and tells in its answer what it was told.
 import { openaiShaped } from './mock-openai.ts'
-import { headerLines } from './received-request.ts'
 import type { MockAnswer, ReceivedRequest } from './received-request.ts'
+import { headerLines } from './received-request.ts'
 
 /** Each x-latchkey-… header that arrived comes back as x-echo-latchkey-…; `pii-mask` masks mail addresses. */
 export const vllmAnswer = (request: ReceivedRequest): MockAnswer => {

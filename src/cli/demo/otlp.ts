@@ -31,7 +31,8 @@ export const spansFromProtobuf = (bytes: Uint8Array): Span[] => {
         },
         2: (scope) => scopes.push(scope.bytes()),
       })
-      for (const scope of scopes) eachField(scope, { 2: (span) => spans.push(readSpan(span.bytes(), service)) })
+      for (const scope of scopes)
+        eachField(scope, { 2: (span) => spans.push(readSpan(span.bytes(), service)) })
     },
   })
   return spans

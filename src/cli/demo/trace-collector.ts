@@ -1,11 +1,12 @@
 // A small OTLP/HTTP collector: keeps the spans of Envoy and Latchkey so that a trace can be shown and tested.
-import { createServer } from 'node:http'
+
 import type { IncomingMessage } from 'node:http'
+import { createServer } from 'node:http'
 import { buffer } from 'node:stream/consumers'
 import { gunzipSync } from 'node:zlib'
 import { listenOn } from './listen.ts'
-import { spansFromJson, spansFromProtobuf } from './otlp.ts'
 import type { Span } from './otlp.ts'
+import { spansFromJson, spansFromProtobuf } from './otlp.ts'
 
 export type TraceCollector = Readonly<{
   port: number
@@ -61,7 +62,8 @@ export const startTraceCollector = async (options: { port?: number } = {}): Prom
   }
 }
 
-const isJson = (request: IncomingMessage): boolean => request.headers['content-type']?.includes('json') ?? false
+const isJson = (request: IncomingMessage): boolean =>
+  request.headers['content-type']?.includes('json') ?? false
 
 const receive = async (request: IncomingMessage): Promise<Span[]> => {
   const sent = await buffer(request)

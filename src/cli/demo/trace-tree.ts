@@ -2,14 +2,29 @@
 import type { Attribute, Span } from './otlp.ts'
 
 /** Lines without line ends. `attributes` names those that are worth a look. */
-export const traceTree = (spans: readonly Span[], traceId: string, attributes: readonly string[] = []): string[] => {
-  const trace = spans.filter((span) => span.traceId === traceId).toSorted((a, b) => Number(a.startNs - b.startNs))
+export const traceTree = (
+  spans: readonly Span[],
+  traceId: string,
+  attributes: readonly string[] = [],
+): string[] => {
+  const trace = spans
+    .filter((span) => span.traceId === traceId)
+    .toSorted((a, b) => Number(a.startNs - b.startNs))
   const ids = new Set(trace.map((span) => span.spanId))
   const roots = trace.filter((span) => !ids.has(span.parentSpanId))
-  return [`trace ${traceId}`, ...roots.flatMap((root, index) => branch(trace, root, '', index === roots.length - 1, attributes))]
+  return [
+    `trace ${traceId}`,
+    ...roots.flatMap((root, index) => branch(trace, root, '', index === roots.length - 1, attributes)),
+  ]
 }
 
-const branch = (trace: readonly Span[], span: Span, indent: string, last: boolean, shown: readonly string[]): string[] => {
+const branch = (
+  trace: readonly Span[],
+  span: Span,
+  indent: string,
+  last: boolean,
+  shown: readonly string[],
+): string[] => {
   const children = trace.filter((candidate) => candidate.parentSpanId === span.spanId)
   const below = indent + (last ? '   ' : '│  ')
   return [
@@ -24,4 +39,5 @@ const describe = (span: Span, shown: readonly string[]): string => {
   return [`${span.service}: ${span.name}`, `${durationMs.toFixed(1)} ms`, ...facts].join('  ')
 }
 
-const fact = (name: string, value: Attribute | undefined): string[] => (value === undefined ? [] : [`${name}=${value}`])
+const fact = (name: string, value: Attribute | undefined): string[] =>
+  value === undefined ? [] : [`${name}=${value}`]
