@@ -1,5 +1,6 @@
 // Who may ask: beyond loopback only a client with a certificate of the configured authority.
 import { readFile } from 'node:fs/promises'
+import { createSecureContext } from 'node:tls'
 import { ServerCredentials } from '@grpc/grpc-js'
 import { Rejection } from '../kernel/failure.ts'
 import type { ListenAddress } from '../kernel/listen-address.ts'
@@ -28,6 +29,7 @@ export const serverCredentials = async (
     pem('client authority', tls.clientCaFile),
   ])
   try {
+    createSecureContext({ cert: certChain, key: privateKey, ca: clientCa })
     return ServerCredentials.createSsl(clientCa, [{ cert_chain: certChain, private_key: privateKey }], true)
   } catch (cause) {
     throw new Rejection(

@@ -1,7 +1,7 @@
 // The server that Envoy asks: bind, limits, health, drain.
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ServerCredentials } from '@grpc/grpc-js'
-import { Server } from '@grpc/grpc-js'
+import { Server, setLogger } from '@grpc/grpc-js'
 import { Rejection } from '../kernel/failure.ts'
 import type { ListenAddress } from '../kernel/listen-address.ts'
 import { formatHostPort, parseListenAddress } from '../kernel/listen-address.ts'
@@ -55,6 +55,8 @@ export const startGrpcServer = async (
     'grpc.enable_channelz': 0,
   })
   tolerateResets(server)
+  // Else grpc-js writes lines of its own kind to standard error.
+  setLogger({ error: (words: unknown) => deps.log.warn({ source: 'grpc-js' }, String(words)) })
   const health = createHealth()
   server.addService(HealthService, health.service)
   server.addService(AUTHORIZATION_SERVICE, {

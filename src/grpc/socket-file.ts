@@ -33,7 +33,7 @@ export const bindSocketFile = async (
     await chmod(privatePath, options.mode)
     await rename(privatePath, path)
   } catch (cause) {
-    await rm(privatePath, { force: true })
+    await rm(privatePath, { force: true }).catch(() => {})
     throw new Rejection(
       'conflict',
       `cannot put a socket at ${path}: ${cause instanceof Error ? cause.message : 'unknown'}`,
