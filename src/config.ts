@@ -19,7 +19,7 @@ export type Config = Readonly<{
   checkTimeoutMs: number
   maxBodyBytes: number
   drainDelayMs: number
-  failureAnswer: 'in_band' | 'grpc_error'
+  failureAnswer: Settings['failure_answer']
   credentialHeaders: readonly string[]
   keyFormats: readonly SecretFormat[]
   modelHeader: string | undefined
@@ -42,10 +42,13 @@ export const loadConfig = (flags: Flags = {}, environment: Environment = process
     ...fromEnvironment(environment, faults),
     ...fromFlags(flags, faults),
   ])
-  const parsed = settingsSchema.safeParse(Object.fromEntries([...sourced].map(([name, { value }]) => [name, value])))
+  const parsed = settingsSchema.safeParse(
+    Object.fromEntries([...sourced].map(([name, { value }]) => [name, value])),
+  )
   for (const issue of parsed.error?.issues ?? []) {
     if (issue.code === 'unrecognized_keys')
-      for (const name of issue.keys) faults.push(`${sourced.get(name)?.where ?? name}: there is no such setting`)
+      for (const name of issue.keys)
+        faults.push(`${sourced.get(name)?.where ?? name}: there is no such setting`)
     else faults.push(`${sourced.get(String(issue.path[0]))?.where}: ${issue.message}`)
   }
   if (parsed.success) faults.push(...contradictions(parsed.data, sourced))
@@ -93,7 +96,9 @@ const toConfig = (settings: Settings, environment: Environment): Config => ({
     format: settings.log_format,
     allowSampleRate: settings.log_allow_sample_rate,
   },
-  otelEnvironment: Object.fromEntries(Object.entries(environment).filter(([name]) => name.startsWith('OTEL_'))),
+  otelEnvironment: Object.fromEntries(
+    Object.entries(environment).filter(([name]) => name.startsWith('OTEL_')),
+  ),
 })
 
 const tlsFiles = (settings: Settings): TlsFiles | undefined => {

@@ -4,7 +4,11 @@ import type { SecretFormat } from '../keys/secret.ts'
 import { parseDurationMs, parseSizeBytes } from './quantity.ts'
 
 /** A schema that reads its input by `parse`; undefined means: not of this form. The fault shows the input unless secret. */
-const form = <T>(expected: string, parse: (input: unknown) => T | undefined, options: { secret?: boolean } = {}) =>
+const form = <T>(
+  expected: string,
+  parse: (input: unknown) => T | undefined,
+  options: { secret?: boolean } = {},
+) =>
   z.unknown().transform((input, context): T => {
     const value = parse(input)
     if (value !== undefined) return value
@@ -19,7 +23,11 @@ const fromText =
     typeof input === 'string' ? parse(input) : undefined
 
 export const text = (expected: string, pattern: RegExp, options: { secret?: boolean } = {}) =>
-  form(expected, fromText((input) => (pattern.test(input) ? input : undefined)), options)
+  form(
+    expected,
+    fromText((input) => (pattern.test(input) ? input : undefined)),
+    options,
+  )
 
 export const choice = <T extends string>(...values: readonly T[]) =>
   form(`one of ${values.join(', ')}`, (input) => values.find((value) => value === input))

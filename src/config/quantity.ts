@@ -31,7 +31,10 @@ export const parseSizeBytes = (text: string): number | undefined =>
 export const parseAmount = (text: string): number | undefined =>
   scaled(/^(\d{1,16})([KMG]?)$/.exec(text.toUpperCase()), AMOUNT)
 
-const scaled = (match: RegExpExecArray | null, factors: Readonly<Record<string, number>>): number | undefined => {
+const scaled = (
+  match: RegExpExecArray | null,
+  factors: Readonly<Record<string, number>>,
+): number | undefined => {
   const factor = factors[match?.[2] ?? '?']
   if (match === null || factor === undefined) return undefined
   const value = Number(match[1]) * factor

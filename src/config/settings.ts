@@ -1,7 +1,18 @@
 // Every setting there is: its form, its default and its one line of help.
 import { z } from 'zod'
 import { DEFAULT_SECRET_FORMATS } from '../keys/secret.ts'
-import { choice, duration, fileMode, headerName, headerNames, keyFormats, rate, size, text, wholeNumber } from './forms.ts'
+import {
+  choice,
+  duration,
+  fileMode,
+  headerName,
+  headerNames,
+  keyFormats,
+  rate,
+  size,
+  text,
+  wholeNumber,
+} from './forms.ts'
 
 const HOUR_MS = 3_600_000
 const MIB = 1_048_576
@@ -12,7 +23,7 @@ export const settingsSchema = z.strictObject({
   database_url: text('sqlite:PATH or mysql://…', /^(sqlite:.|mysql:\/\/.)/s, { secret: true })
     .default('sqlite:latchkey.db')
     .describe('where the store is: sqlite:PATH or mysql://USER:PASSWORD@HOST:PORT/DATABASE'),
-  listen: text('unix:/PATH or HOST:PORT', new RegExp(String.raw`^(unix:/.+|${HOST_AND_PORT})$`))
+  listen: text('unix:/PATH or HOST:PORT', new RegExp(`^(unix:/.+|${HOST_AND_PORT})$`))
     .default('127.0.0.1:9191')
     .describe('where Envoy asks: unix:/PATH or HOST:PORT'),
   socket_mode: fileMode().default(0o660).describe('permissions of the socket file'),
@@ -25,12 +36,20 @@ export const settingsSchema = z.strictObject({
   health_listen: text('HOST:PORT or off', new RegExp(`^(off|${HOST_AND_PORT})$`))
     .default('127.0.0.1:9193')
     .describe('where /livez, /readyz and /metrics are served: HOST:PORT or off'),
-  check_timeout: duration(50, 300_000).default(10_000).describe('longest time that a Check may take, whatever Envoy allows'),
-  max_body: size(0, 256 * MIB).default(8 * MIB).describe('largest request body that Envoy may send along'),
-  drain_delay: duration(0, HOUR_MS).default(1_000).describe('time between NOT_SERVING and closing, for health checks to notice'),
-  failure_answer: choice('in_band', 'grpc_error')
+  check_timeout: duration(50, 300_000)
+    .default(10_000)
+    .describe('longest time that a Check may take, whatever Envoy allows'),
+  max_body: size(0, 256 * MIB)
+    .default(8 * MIB)
+    .describe('largest request body that Envoy may send along'),
+  drain_delay: duration(0, HOUR_MS)
+    .default(1_000)
+    .describe('time between NOT_SERVING and closing, for health checks to notice'),
+  failure_answer: choice('in_band', 'grpc_error', 'error_response')
     .default('in_band')
-    .describe('when the answer cannot be known: in_band 503, or grpc_error, which leaves it to Envoy'),
+    .describe(
+      'when the answer cannot be known: in_band 503, or grpc_error or error_response (Envoy 1.37), which leave it to Envoy',
+    ),
   credential_headers: headerNames()
     .default(['authorization', 'x-api-key', 'api-key', 'x-goog-api-key'])
     .describe('headers that may carry a key; all of them are removed on Allow'),
@@ -38,12 +57,24 @@ export const settingsSchema = z.strictObject({
     .default([...DEFAULT_SECRET_FORMATS])
     .describe('accepted key formats, prefix:length:checksum; the first one mints'),
   model_header: headerName().optional().describe('request header that may name the model beside the body'),
-  cache_max_entries: wholeNumber(1, 10_000_000).default(100_000).describe('most keys remembered, known-absent ones included'),
-  cache_max_size: size(64 * 1_024, 16 * 1_024 * MIB).default(64 * MIB).describe('most memory that remembered keys may take'),
-  cache_positive_ttl: duration(1, HOUR_MS).default(5_000).describe('how long a key that exists is remembered'),
-  cache_absent_ttl: duration(1, HOUR_MS).default(1_000).describe('how long a key that does not exist is remembered'),
-  retry_horizon: duration(1, HOUR_MS).default(30_000).describe('how long a charge waits for Envoy to retry its Check; longer than check_timeout'),
-  log_level: choice('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent').default('info').describe('least grave line logged'),
+  cache_max_entries: wholeNumber(1, 10_000_000)
+    .default(100_000)
+    .describe('most keys remembered, known-absent ones included'),
+  cache_max_size: size(64 * 1_024, 16 * 1_024 * MIB)
+    .default(64 * MIB)
+    .describe('most memory that remembered keys may take'),
+  cache_positive_ttl: duration(1, HOUR_MS)
+    .default(5_000)
+    .describe('how long a key that exists is remembered'),
+  cache_absent_ttl: duration(1, HOUR_MS)
+    .default(1_000)
+    .describe('how long a key that does not exist is remembered'),
+  retry_horizon: duration(1, HOUR_MS)
+    .default(30_000)
+    .describe('how long a charge waits for Envoy to retry its Check; longer than check_timeout'),
+  log_level: choice('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent')
+    .default('info')
+    .describe('least grave line logged'),
   log_format: choice('json', 'pretty').default('json').describe('form of a log line'),
   log_allow_sample_rate: rate().default(0.01).describe('part of the allowed requests that is logged, 0 to 1'),
 })

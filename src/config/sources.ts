@@ -22,7 +22,10 @@ export const flagName = (setting: SettingName | typeof DATABASE_URL_FILE | 'conf
   `--${setting.replaceAll('_', '-')}`
 
 /** Flags by setting name, as given on the command line. */
-export const fromFlags = (flags: Readonly<Record<string, string | undefined>>, faults: string[]): Map<string, Sourced> => {
+export const fromFlags = (
+  flags: Readonly<Record<string, string | undefined>>,
+  faults: string[],
+): Map<string, Sourced> => {
   const layer = new Map<string, Sourced>()
   for (const setting of [...SETTING_NAMES, DATABASE_URL_FILE] as const) {
     const value = flags[setting]
@@ -64,7 +67,10 @@ export const fromYaml = (path: string | undefined, faults: string[]): Map<string
   }
   for (const { key, value } of document.contents.items) {
     const name = isScalar(key) ? String(key.value) : String(key)
-    layer.set(name, { value: isNode(value) ? value.toJS(document) : null, where: `${at(key.range?.[0] ?? 0)}: ${name}` })
+    layer.set(name, {
+      value: isNode(value) ? value.toJS(document) : null,
+      where: `${at(key.range?.[0] ?? 0)}: ${name}`,
+    })
   }
   return withDatabaseUrlFile(layer, faults)
 }
@@ -73,7 +79,8 @@ export const fromYaml = (path: string | undefined, faults: string[]): Map<string
  * Kubernetes sets these in every container for each Service of the namespace; one named latchkey would look like settings.
  * https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
  */
-const SERVICE_LINK = /^LATCHKEY(_.+)?_(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/
+const SERVICE_LINK =
+  /^LATCHKEY(_.+)?_(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/
 
 /** Each layer may give the URL or the file that holds it, so that a flag still wins over the environment. */
 const withDatabaseUrlFile = (layer: Map<string, Sourced>, faults: string[]): Map<string, Sourced> => {
@@ -81,7 +88,8 @@ const withDatabaseUrlFile = (layer: Map<string, Sourced>, faults: string[]): Map
   if (file === undefined) return layer
   layer.delete(DATABASE_URL_FILE)
   if (typeof file.value !== 'string') faults.push(`${file.where}: must be a path`)
-  else if (layer.has('database_url')) faults.push(`${file.where}: give the URL or the file that holds it, not both`)
+  else if (layer.has('database_url'))
+    faults.push(`${file.where}: give the URL or the file that holds it, not both`)
   else {
     const value = readText(file.value, `${file.where}:`, faults)?.trim()
     if (value !== undefined) layer.set('database_url', { value, where: file.where })

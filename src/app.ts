@@ -1,0 +1,159 @@
+// The composition root: Config in, running App out. The only file that builds things, in the order in which they start.
+import { createCheck } from './check/check.ts'
+import type { KnownKey } from './check/usable-key.ts'
+import { readVersion } from './config/version.ts'
+import type { Config } from './config.ts'
+import type { GrpcServerOptions } from './grpc/server.ts'
+import { startGrpcServer } from './grpc/server.ts'
+import type { DatabaseClock } from './kernel/clock.ts'
+import { createClock } from './kernel/clock.ts'
+import type { Lifecycle } from './kernel/lifecycle.ts'
+import { createLifecycle } from './kernel/lifecycle.ts'
+import type { KeyDirectory } from './keys/key-directory.ts'
+import { createKeyDirectory } from './keys/key-directory.ts'
+import { createSecrets } from './keys/secret.ts'
+import { createRefusalMemory } from './quota/refusal-memory.ts'
+import { createRetryMemory } from './quota/retry-memory.ts'
+import { openReadyStore } from './store/open-ready-store.ts'
+import type { Store } from './store/store.ts'
+import type { Component } from './telemetry/health-listener.ts'
+import { startHealthListener } from './telemetry/health-listener.ts'
+import type { LogDestination, Logger } from './telemetry/logger.ts'
+import { createLogger } from './telemetry/logger.ts'
+import { startTelemetry, telemetryFromEnvironment } from './telemetry/telemetry.ts'
+
+export type App = Readonly<{
+  /** Where Checks are answered: `unix:PATH` or `HOST:PORT` with the port that was given. */
+  address: string
+  /** `HOST:PORT`, or undefined when switched off. */
+  healthAddress: string | undefined
+  store: Store
+  directory: KeyDirectory
+  /** Not serving, the drain delay, what is in flight, then everything is closed. Once. */
+  stop(): Promise<void>
+}>
+
+/**
+ * Resolves when Checks are answered. Throws Rejection when the configuration cannot be carried out, Failure when the store cannot be
+ * reached or lacks migrations; what was opened by then is closed. The log goes to standard output unless told otherwise.
+ */
+export const startApp = async (config: Config, options: { logTo?: LogDestination } = {}): Promise<App> => {
+  const lifecycle = createLifecycle()
+  try {
+    return await start(config, lifecycle, options.logTo)
+  } catch (error) {
+    await lifecycle.close()
+    throw error
+  }
+}
+
+/** At this many remembered charges (some 50 MB) the oldest is forgotten early, and its retry would be charged again. */
+const REMEMBERED_CHARGES = 200_000
+const SWEEP_INTERVAL_MS = 5_000
+
+const start = async (
+  config: Config,
+  lifecycle: Lifecycle,
+  logTo: LogDestination | undefined,
+): Promise<App> => {
+  const log = createLogger(config.log, logTo)
+  const version = readVersion()
+  const clock = createClock()
+  // Opened first and so closed last: what the others tell while they close is still sent.
+  const telemetry = await startTelemetry(
+    { version, ...telemetryFromEnvironment(config.otelEnvironment) },
+    log,
+  )
+  lifecycle.onClose('telemetry', telemetry.close)
+
+  const { store, applied } = await openReadyStore({ url: config.databaseUrl, clock })
+  lifecycle.onClose('store', store.close)
+  if (applied.length > 0) log.info({ applied }, 'store migrated')
+  for (const warning of await store.durabilityWarnings())
+    log.warn({ warning }, 'charges may be lost in a crash')
+
+  const { directory, check } = createDecision(config, store, clock, lifecycle, log)
+
+  let serving = false
+  const components = async () => ({ store: await storeComponent(store), serving: { ok: serving } })
+  const health =
+    config.healthListen === undefined
+      ? undefined
+      : await startHealthListener(
+          { listen: config.healthListen },
+          { components, renderMetrics: telemetry.renderMetrics },
+        )
+  if (health !== undefined) lifecycle.onClose('health listener', health.close)
+
+  const grpc = await startGrpcServer(serverOptions(config), { check, clock, log })
+  lifecycle.onClose('check server', async () => {
+    serving = false
+    await grpc.drain()
+  })
+  grpc.setServing(true)
+  serving = true
+  log.info({ version, address: grpc.address, health: health?.address, store: store.dialect }, 'serving')
+  return { address: grpc.address, healthAddress: health?.address, store, directory, stop: lifecycle.close }
+}
+
+/** The decision and its memories, which forget what this very process changes in the store. */
+const createDecision = (
+  config: Config,
+  store: Store,
+  clock: DatabaseClock,
+  lifecycle: Lifecycle,
+  log: Logger,
+) => {
+  const directory = createKeyDirectory({
+    store: store.keyStore,
+    clock,
+    options: { ...config.cache, lookupTimeoutMs: config.checkTimeoutMs },
+  })
+  const refusals = createRefusalMemory<KnownKey>({ clock, maxEntries: config.cache.maxEntries })
+  const retries = createRetryMemory({
+    clock,
+    horizonMs: config.retryHorizonMs,
+    maxEntries: REMEMBERED_CHARGES,
+    onWasted: () => log.warn({}, 'a charged request was used by nobody'),
+  })
+  const stopListening = store.onChange((change) => {
+    directory.apply(change)
+    refusals.clear()
+  })
+  lifecycle.onClose('change listener', stopListening)
+  const sweeper = setInterval(retries.sweep, SWEEP_INTERVAL_MS)
+  lifecycle.onClose('retry memory', () => clearInterval(sweeper))
+  const check = createCheck({
+    clock,
+    secrets: createSecrets(config.keyFormats),
+    directory,
+    ledger: store.ledger,
+    refusals,
+    retries,
+    credentialHeaders: config.credentialHeaders,
+    modelHeader: config.modelHeader,
+  })
+  return { directory, check }
+}
+
+const serverOptions = (config: Config): GrpcServerOptions => ({
+  listen: config.listen,
+  socketMode: config.socket.mode,
+  socketGroup: config.socket.group,
+  tls: config.tls,
+  maxBodyBytes: config.maxBodyBytes,
+  drainDelayMs: config.drainDelayMs,
+  allowLogSampleRate: config.log.allowSampleRate,
+  checkTimeoutMs: config.checkTimeoutMs,
+  failureAnswer: config.failureAnswer,
+  credentialHeaders: config.credentialHeaders,
+})
+
+const storeComponent = async (store: Store): Promise<Component> => {
+  try {
+    await store.ping()
+    return { ok: true }
+  } catch (error) {
+    return { ok: false, detail: error instanceof Error ? error.message : 'unknown' }
+  }
+}

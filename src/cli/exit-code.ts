@@ -1,0 +1,27 @@
+// Exit codes, and the words for what went wrong.
+import { CommanderError } from 'commander'
+import { Failure, Rejection } from '../kernel/failure.ts'
+
+export type ExitCode = 0 | 1 | 64 | 69
+
+/** 1 failed, 64 usage or configuration, 69 a dependency is unavailable (sysexits.h). */
+export const exitCodeOf = (error: unknown): ExitCode => {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 64
+  if (error instanceof Rejection) return error.code === 'invalid' ? 64 : 1
+  return error instanceof Failure ? 69 : 1
+}
+
+/** undefined when it was told already: commander writes its own errors. */
+export const explainError = (error: unknown): string | undefined => {
+  if (error instanceof CommanderError) return undefined
+  if (error instanceof Rejection) return error.message
+  if (error instanceof Failure) return withCause(error)
+  return error instanceof Error
+    ? `internal error: ${error.stack ?? error.message}`
+    : `internal error: ${String(error)}`
+}
+
+const withCause = ({ message, cause }: Failure): string => {
+  const why = cause instanceof Error ? cause.message : ''
+  return why === '' || message.includes(why) ? message : `${message}: ${why}`
+}

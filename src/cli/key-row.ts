@@ -1,0 +1,37 @@
+// A key as lists, records and JSON show it.
+import type { KeyRecord, OwnerRecord } from '../keys/key-book.ts'
+import type { Rules } from '../policy/policy.ts'
+import { formatInstant } from './instant.ts'
+
+export const KEY_COLUMNS = ['id', 'name', 'owner', 'hint', 'status', 'expires_at'] as const
+
+export const keyRow = (key: KeyRecord, owners: readonly OwnerRecord[], nowMs: number) => ({
+  id: key.id,
+  name: key.name,
+  owner: key.ownerPath,
+  hint: key.hint,
+  status: statusOf(key, owners, nowMs),
+  not_before: formatInstant(key.notBeforeMs),
+  expires_at: formatInstant(key.expiresAtMs),
+  revoked_at: formatInstant(key.revokedAtMs),
+  created_at: formatInstant(key.createdAtMs),
+  ...rulesRow(key.rules),
+})
+
+export const rulesRow = ({ models, deniedModels, policies, guardrails }: Rules) => ({
+  models,
+  denied_models: deniedModels,
+  policies,
+  guardrails,
+})
+
+/** In the words and the order of a Check. */
+const statusOf = (key: KeyRecord, owners: readonly OwnerRecord[], nowMs: number): string => {
+  if (key.revokedAtMs !== undefined) return 'revoked'
+  if (key.disabled) return 'disabled'
+  if (owners.some(({ path, disabled }) => disabled && `${key.ownerPath}/`.startsWith(`${path}/`)))
+    return 'owner disabled'
+  if (key.expiresAtMs !== undefined && nowMs >= key.expiresAtMs) return 'expired'
+  if (key.notBeforeMs !== undefined && nowMs < key.notBeforeMs) return 'not yet valid'
+  return 'active'
+}

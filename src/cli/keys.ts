@@ -1,0 +1,145 @@
+// latchkey keys: create, list, show, update, disable, enable, revoke.
+import type { Command } from 'commander'
+import { Option } from 'commander'
+import { Rejection } from '../kernel/failure.ts'
+import type { KeyChange, KeyRecord } from '../keys/key-book.ts'
+import type { Store } from '../store/store.ts'
+import type { CommandContext, OpenStore, StoreFlags } from './command-context.ts'
+import { storeCommand, withStore } from './command-context.ts'
+import { parseInstant } from './instant.ts'
+import { KEY_COLUMNS, keyRow } from './key-row.ts'
+import { addKeysCreate } from './keys-create.ts'
+import { LIMIT_COLUMNS, limitRow } from './limit-row.ts'
+import { printChanged, printList, printRecord, toJson } from './print.ts'
+import type { RulesFlags } from './rules-options.ts'
+import { addRulesChangeOptions, rulesChangeOf } from './rules-options.ts'
+import { formatTable } from './table.ts'
+
+type ListFlags = StoreFlags & Readonly<{ owner?: string; all?: boolean }>
+type UpdateFlags = StoreFlags &
+  RulesFlags &
+  Readonly<{
+    name?: string
+    notBefore?: string
+    expires?: string
+    clearNotBefore?: boolean
+    clearExpires?: boolean
+  }>
+
+export const addKeys = (program: Command, context: CommandContext): void => {
+  const keys = program.command('keys').description('virtual keys')
+  addKeysCreate(keys, context)
+  storeCommand(keys, 'list', 'list keys')
+    .option('--owner <path>', 'only of this owner and those below it')
+    .option('--all', 'revoked ones too')
+    .option('--json', 'a JSON array')
+    .action((flags: ListFlags) => withStore(flags, context, (open) => listKeys(flags, context, open)))
+  storeCommand(keys, 'show <id>', 'show one key, its rules and its limits')
+    .option('--json', 'one JSON object')
+    .action((id: string, flags: StoreFlags) =>
+      withStore(flags, context, (open) => showKey(id, flags, context, open)),
+    )
+  addKeysUpdate(keys, context)
+  addChange(keys, context, 'disable', 'refuse it until it is enabled again', ({ keyBook }, id) =>
+    keyBook.setKeyDisabled(id, true),
+  )
+  addChange(keys, context, 'enable', 'accept it again', ({ keyBook }, id) =>
+    keyBook.setKeyDisabled(id, false),
+  )
+  addChange(keys, context, 'revoke', 'refuse it for ever', ({ keyBook }, id) => keyBook.revokeKey(id))
+}
+
+const addKeysUpdate = (keys: Command, context: CommandContext): void => {
+  const command = storeCommand(keys, 'update <id>', 'change what is given, leave the rest')
+    .option('--name <name>', 'what people call the key')
+    .option('--not-before <when>', 'refused earlier: a date, or a time from now')
+    .addOption(new Option('--clear-not-before', 'valid from the beginning').conflicts('notBefore'))
+    .option('--expires <when>', 'refused from then on: a date, or a time from now')
+    .addOption(new Option('--clear-expires', 'never expires').conflicts('expires'))
+    .option('--json', 'the key as one JSON object')
+  addRulesChangeOptions(command, { withPolicies: true }).action((id: string, flags: UpdateFlags) =>
+    withStore(flags, context, async (open) => {
+      const changed = await open.store.keyBook.updateKey(id, changeOf(flags, open.clock.now()))
+      await printKey(flags, context, open, changed, `updated ${id}`)
+    }),
+  )
+}
+
+const PAST_TENSE = { disable: 'disabled', enable: 'enabled', revoke: 'revoked' } as const
+
+const addChange = (
+  keys: Command,
+  context: CommandContext,
+  verb: keyof typeof PAST_TENSE,
+  description: string,
+  change: (store: Store, id: string) => Promise<KeyRecord>,
+): void => {
+  storeCommand(keys, `${verb} <id>`, description)
+    .option('--json', 'the key as one JSON object')
+    .action((id: string, flags: StoreFlags) =>
+      withStore(flags, context, async (open) => {
+        await printKey(flags, context, open, await change(open.store, id), `${PAST_TENSE[verb]} ${id}`)
+      }),
+    )
+}
+
+const changeOf = (flags: UpdateFlags, nowMs: number): KeyChange => {
+  const rules = rulesChangeOf(flags)
+  const { name, notBefore, expires } = flags
+  const change: KeyChange = {
+    ...(name === undefined ? {} : { name }),
+    ...(notBefore === undefined ? {} : { notBeforeMs: parseInstant('--not-before', notBefore, nowMs) }),
+    ...(flags.clearNotBefore === true ? { notBeforeMs: undefined } : {}),
+    ...(expires === undefined ? {} : { expiresAtMs: parseInstant('--expires', expires, nowMs) }),
+    ...(flags.clearExpires === true ? { expiresAtMs: undefined } : {}),
+    ...(Object.keys(rules).length === 0 ? {} : { rules }),
+  }
+  if (Object.keys(change).length === 0)
+    throw new Rejection('invalid', 'nothing to update: name at least one change')
+  return change
+}
+
+const PAGE_SIZE = 1_000
+
+const listKeys = async (
+  flags: ListFlags,
+  { output }: CommandContext,
+  { store, clock }: OpenStore,
+): Promise<void> => {
+  const records: KeyRecord[] = []
+  for (let afterId: string | undefined; ; afterId = records.at(-1)?.id) {
+    const page = await store.keyBook.listKeys({
+      pageSize: PAGE_SIZE,
+      includeRevoked: flags.all === true,
+      ...(flags.owner === undefined ? {} : { ownerPath: flags.owner }),
+      ...(afterId === undefined ? {} : { afterId }),
+    })
+    records.push(...page)
+    if (page.length < PAGE_SIZE) break
+  }
+  const owners = await store.ownerBook.listOwners()
+  const rows = records.map((record) => keyRow(record, owners, clock.now()))
+  printList(output, { json: flags.json, columns: KEY_COLUMNS, empty: 'no keys' }, rows)
+}
+
+const showKey = async (
+  id: string,
+  flags: StoreFlags,
+  { output }: CommandContext,
+  { store, clock }: OpenStore,
+): Promise<void> => {
+  const row = keyRow(await store.keyBook.getKey(id), await store.ownerBook.listOwners(), clock.now())
+  const limits = (await store.limitBook.listLimits(id)).map(limitRow)
+  if (flags.json === true) return output.line(toJson({ ...row, limits }))
+  printRecord(output, {}, row)
+  if (limits.length > 0) output.line(`\n${formatTable(LIMIT_COLUMNS, limits)}`)
+}
+
+const printKey = async (
+  flags: StoreFlags,
+  { output }: CommandContext,
+  { store, clock }: OpenStore,
+  record: KeyRecord,
+  sentence: string,
+): Promise<void> =>
+  printChanged(output, flags, keyRow(record, await store.ownerBook.listOwners(), clock.now()), sentence)
