@@ -1,0 +1,29 @@
+// Measures every number that the README states and writes docs/benchmarks.md.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startMariadb } from '../test/support/mariadb.ts'
+import { commitOfTree } from '../tools/commit.ts'
+import { ensureMariadb } from '../tools/needs.ts'
+import { say } from '../tools/say.ts'
+import { benchmarksPage } from './benchmarks-page.ts'
+import { measureChecks } from './checks.ts'
+import { measureEnvoy } from './envoy.ts'
+
+const ROUNDS = 7
+
+const commit = commitOfTree()
+ensureMariadb()
+const directory = await mkdtemp(join(tmpdir(), 'latchkey-bench-'))
+const mariadb = await startMariadb()
+try {
+  const mysqlUrl = await mariadb.freshDatabase()
+  const checks = await measureChecks({ directory, mysqlUrl, rounds: ROUNDS }, say)
+  const { version, figures } = await measureEnvoy({ directory, rounds: ROUNDS }, say)
+  const page = benchmarksPage({ commit, rounds: ROUNDS, checks, envoyVersion: version, envoy: figures })
+  await writeFile('docs/benchmarks.md', page)
+  process.stdout.write(page)
+} finally {
+  await mariadb.stop()
+  await rm(directory, { recursive: true })
+}

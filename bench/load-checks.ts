@@ -1,0 +1,111 @@
+// A process of its own that asks Checks over gRPC as fast as they are answered, with a fixed number in flight.
+import { randomUUID } from 'node:crypto'
+import { credentials } from '@grpc/grpc-js'
+import { AuthorizationClient, CheckRequest } from '../src/grpc/gen/envoy/service/auth/v3/external_auth.ts'
+import { createSecrets, DEFAULT_SECRET_FORMATS } from '../src/keys/secret.ts'
+
+export type CheckLoad = Readonly<{
+  /** `unix:PATH` */
+  address: string
+  /** The secret of all Checks; undefined: for each a fresh well-formed one that nobody created. */
+  secret: string | undefined
+  inFlight: number
+  warmMs: number
+  measureMs: number
+}>
+
+export type CheckLoadResult = Readonly<{ warm: Counted; measured: Counted }>
+
+type Counted = Readonly<{
+  checks: number
+  seconds: number
+  /** How many answers had which gRPC status in the CheckResponse: 0 is an Allow. */
+  statuses: Readonly<Record<string, number>>
+}>
+
+const BODY = Buffer.from(
+  JSON.stringify({
+    model: 'gpt-4o-mini',
+    messages: [{ role: 'user', content: 'What is a latchkey?' }],
+    max_tokens: 64,
+  }),
+)
+const secrets = createSecrets(DEFAULT_SECRET_FORMATS)
+
+process.once('message', (load: CheckLoad) => {
+  void run(load).then((result) => {
+    process.send?.(result)
+    process.disconnect()
+  })
+})
+
+const run = async (load: CheckLoad): Promise<CheckLoadResult> => {
+  const client = new AuthorizationClient(load.address, credentials.createInsecure())
+  const fresh = load.secret === undefined ? Array.from({ length: 200_000 }, secrets.mint) : [load.secret]
+  let asked = 0
+  const next = () => aCheck(fresh[asked++ % fresh.length] ?? '')
+  const warm = await keepAsking(client, next, load.inFlight, load.warmMs)
+  const measured = await keepAsking(client, next, load.inFlight, load.measureMs)
+  client.close()
+  return { warm, measured }
+}
+
+/** Counts what was answered between the first question and the last answer. */
+const keepAsking = async (
+  client: AuthorizationClient,
+  next: () => CheckRequest,
+  inFlight: number,
+  forMs: number,
+): Promise<Counted> => {
+  const statuses: Record<string, number> = {}
+  let checks = 0
+  const startedMs = performance.now()
+  const ask = () =>
+    new Promise<void>((resolve, reject) => {
+      client.check(next(), (error, response) => {
+        if (error !== null) return reject(error)
+        const status = response?.status?.code ?? 'unset'
+        statuses[status] = (statuses[status] ?? 0) + 1
+        checks += 1
+        resolve()
+      })
+    })
+  const keep = async () => {
+    while (performance.now() - startedMs < forMs) await ask()
+  }
+  await Promise.all(Array.from({ length: inFlight }, keep))
+  return { checks, seconds: (performance.now() - startedMs) / 1000, statuses }
+}
+
+/** What Envoy sends for a small chat request of an SDK, each of its own identity. */
+const aCheck = (secret: string): CheckRequest =>
+  CheckRequest.fromPartial({
+    attributes: {
+      request: {
+        time: { seconds: 1_795_262_400n, nanos: 0 },
+        http: {
+          id: randomUUID(),
+          method: 'POST',
+          path: '/v1/chat/completions',
+          rawBody: BODY,
+          headerMap: { headers: [...HEADERS, header('authorization', `Bearer ${secret}`)] },
+        },
+      },
+    },
+  })
+
+const header = (key: string, value: string) => ({ key, value: '', rawValue: Buffer.from(value) })
+
+const HEADERS = [
+  header(':method', 'POST'),
+  header(':path', '/v1/chat/completions'),
+  header(':authority', 'models.internal'),
+  header('content-type', 'application/json'),
+  header('content-length', `${BODY.length}`),
+  header('accept', 'application/json'),
+  header('user-agent', 'OpenAI/JS 7.55.0'),
+  header('x-stainless-lang', 'js'),
+  header('x-stainless-retry-count', '0'),
+  header('x-forwarded-proto', 'http'),
+  header('x-request-id', '8f6d2f0c-6c0b-4c0e-9a46-0e0f6f0f1c11'),
+]
