@@ -33,7 +33,7 @@ export const formatRecord = (row: Row): string => {
 
 const formatCell = (value: Row[string]): string => {
   if (value === undefined) return '-'
-  if (Array.isArray(value)) return value.length === 0 ? '-' : value.map(visible).join(', ')
+  if (Array.isArray(value)) return value.length === 0 ? 'none' : value.map(visible).join(', ')
   return visible(String(value))
 }
 

@@ -52,7 +52,7 @@ export const wholeNumber = (least: number, most: number) =>
 
 export const rate = () =>
   form('a rate from 0 to 1', (input) => {
-    const value = typeof input === 'string' && /^\d?(\.\d{1,6})?$/.test(input) ? Number(input) : input
+    const value = typeof input === 'string' && /^(\d(\.\d{1,6})?|\.\d{1,6})$/.test(input) ? Number(input) : input
     return typeof value === 'number' ? within(value, 0, 1) : undefined
   })
 
