@@ -56,7 +56,7 @@ export const startGrpcServer = async (
   })
   tolerateResets(server)
   // Else grpc-js writes lines of its own kind to standard error.
-  setLogger({ error: (words: unknown) => deps.log.warn({ source: 'grpc-js' }, String(words)) })
+  setLogger({ error: (...words: unknown[]) => deps.log.warn({ source: 'grpc-js' }, words.join(' ')) })
   const health = createHealth()
   server.addService(HealthService, health.service)
   server.addService(AUTHORIZATION_SERVICE, {

@@ -61,7 +61,11 @@ export const aClient = (
   address: string,
   channel: ChannelCredentials = credentials.createInsecure(),
 ): AuthorizationClient => {
-  const client = new AuthorizationClient(address, channel, { 'grpc.ssl_target_name_override': 'localhost' })
+  const client = new AuthorizationClient(address, channel, {
+    'grpc.ssl_target_name_override': 'localhost',
+    // A connection of its own, and not one that an earlier client still holds.
+    'grpc.use_local_subchannel_pool': 1,
+  })
   onClose(() => client.close())
   return client
 }
