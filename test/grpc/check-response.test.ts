@@ -81,7 +81,7 @@ describe('an Allow', () => {
     fc.assert(
       fc.property(arbitraryAllow, (allow) => {
         const { headers, headersToRemove } = passed(answer(allow))
-        const set = headers.map(({ header }) => header?.key)
+        const set = headers.map(({ header }) => header?.key ?? '')
         expect([...set, ...headersToRemove].toSorted()).toEqual(
           [...OWN_HEADER_NAMES, ...CREDENTIAL_HEADERS, 'x-envoy-auth-failure-mode-allowed'].toSorted(),
         )
