@@ -1,12 +1,12 @@
-// Measures every number that the README states and writes docs/benchmarks.md.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+// Measures every number that the README states; writes docs/benchmarks.md and the README's table.
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startMariadb } from '../test/support/mariadb.ts'
 import { commitOfTree } from '../tools/commit.ts'
 import { ensureMariadb } from '../tools/needs.ts'
 import { say } from '../tools/say.ts'
-import { benchmarksPage } from './benchmarks-page.ts'
+import { benchmarksPage, withFigures } from './benchmarks-page.ts'
 import { measureChecks } from './checks.ts'
 import { measureEnvoy } from './envoy.ts'
 
@@ -20,8 +20,10 @@ try {
   const mysqlUrl = await mariadb.freshDatabase()
   const checks = await measureChecks({ directory, mysqlUrl, rounds: ROUNDS }, say)
   const { version, figures } = await measureEnvoy({ directory, rounds: ROUNDS }, say)
-  const page = benchmarksPage({ commit, rounds: ROUNDS, checks, envoyVersion: version, envoy: figures })
+  const measured = { commit, rounds: ROUNDS, checks, envoyVersion: version, envoy: figures }
+  const page = benchmarksPage(measured)
   await writeFile('docs/benchmarks.md', page)
+  await writeFile('README.md', withFigures(await readFile('README.md', 'utf8'), measured))
   process.stdout.write(page)
 } finally {
   await mariadb.stop()

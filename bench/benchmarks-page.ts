@@ -1,9 +1,9 @@
-// Writes docs/benchmarks.md: every figure with its machine, its command and its commit.
+// Lays out the figures, each with its machine, its command and its commit: docs/benchmarks.md whole, README.md in short.
 import { machine } from '../tools/machine.ts'
 import { markdownTable } from '../tools/markdown-table.ts'
 import type { CheckFigure } from './checks.ts'
 import type { EnvoyFigure } from './envoy.ts'
-import { inWords } from './statistics.ts'
+import { inWords, rounded } from './statistics.ts'
 
 export type Measurements = Readonly<{
   commit: string
@@ -50,3 +50,22 @@ ${markdownTable(
 
 Command: \`make bench\`
 `
+
+/** README.md with its table of figures as it should be. */
+export const withFigures = (readme: string, { commit, checks, envoy }: Measurements): string => {
+  const rows = [
+    ...checks.map(({ name, rate }) => [`Checks/s of one core: ${name}`, rounded(rate.median)]),
+    ...envoy.map(({ name, rate }) => [
+      `Requests/s through Envoy, two cores for everything: ${name}`,
+      rounded(rate.median),
+    ]),
+  ]
+  const table = markdownTable(
+    ['', 'Median', 'Command'],
+    rows.map((row) => [...row, '`make bench`']),
+  )
+  return readme.replace(
+    /(<!-- figures:[^\n]*-->\n)[\s\S]*?(<!-- \/figures -->)/,
+    (_, begin, end) => `${begin}\n${table}\n\nCommit \`${commit}\` · ${machine()}\n\n${end}`,
+  )
+}

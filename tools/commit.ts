@@ -10,7 +10,7 @@ const git = (...args: string[]): string => execFileSync('git', args, { encoding:
  */
 export const commitOfTree = (): string => {
   const head = git('rev-parse', '--short=12', 'HEAD').trim()
-  const others = ['--', '.', ':!docs/proof.md', ':!docs/benchmarks.md']
+  const others = ['--', '.', ':!docs/proof.md', ':!docs/benchmarks.md', ':!README.md']
   const changed = git('status', '--porcelain', ...others) + git('diff', 'HEAD', ...others)
   return changed === '' ? head : `${head}-${createHash('sha256').update(changed).digest('hex').slice(0, 8)}`
 }
