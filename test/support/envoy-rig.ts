@@ -5,13 +5,14 @@ import { join } from 'node:path'
 import type { Document } from 'yaml'
 import type { App } from '../../src/app.ts'
 import { startApp } from '../../src/app.ts'
+import type { Endpoint } from '../../src/cli/demo/envoy-config.ts'
 import { envoyConfig } from '../../src/cli/demo/envoy-config.ts'
 import type { EnvoyProcess } from '../../src/cli/demo/envoy-process.ts'
 import { startEnvoy } from '../../src/cli/demo/envoy-process.ts'
-import type { MockProviders } from '../../src/cli/demo/mock-providers.ts'
 import { startMockProviders } from '../../src/cli/demo/mock-providers.ts'
 import type { ReceivedRequest } from '../../src/cli/demo/received-request.ts'
 import { loadConfig } from '../../src/config.ts'
+import type { Lifecycle } from '../../src/kernel/lifecycle.ts'
 import { createLifecycle } from '../../src/kernel/lifecycle.ts'
 import type { KeyDraft } from '../../src/keys/key-book.ts'
 import { createSecrets, DEFAULT_SECRET_FORMATS, digestSecret, hintOf } from '../../src/keys/secret.ts'
@@ -30,102 +31,123 @@ export type AccessEntry = Readonly<{
   latchkey: Readonly<Record<string, unknown>> | null
 }>
 
+export type MintedKey = Readonly<{ id: string; secret: string }>
+
 export type EnvoyRig = Readonly<{
   app: App
   envoy: EnvoyProcess
+  /** Between Envoy and Latchkey; not with the sidecar, which meets Latchkey on a socket file. */
   proxy: FlakyProxy
-  providers: MockProviders
   databasePath: string
-  createKey(draft?: Partial<Omit<KeyDraft, 'digest' | 'hint'>>): Promise<{ id: string; secret: string }>
+  /** Another Latchkey on the same store and address. */
+  startLatchkey(): Promise<App>
+  createKey(draft?: Partial<Omit<KeyDraft, 'digest' | 'hint'>>): Promise<MintedKey>
   send(request: RawRequest): Promise<RawResponse>
   /** A chat with the key as bearer token. */
   chat(secret: string, model: string, headers?: readonly HeaderLine[]): Promise<RawResponse>
   /** What reached a model server since the last call. */
   received(): readonly ReceivedRequest[]
-  /** The access-log entry of the request with this path. */
+  /** The access-log entry of the one request with this path. */
   accessEntry(path: string): Promise<AccessEntry>
   close(): Promise<void>
 }>
 
 export type EnvoyRigOptions = Readonly<{
   version: string
-  /** Settings of Latchkey by name. */
-  settings?: Readonly<Record<string, string>>
-  /** What this test wants different in envoy/demo.yaml. */
+  name?: 'demo' | 'sidecar'
+  /** What this test wants different in the shipped configuration. */
   change?: (document: Document) => void
 }>
 
-export const startEnvoyRig = async ({
-  version,
-  settings = {},
-  change,
-}: EnvoyRigOptions): Promise<EnvoyRig> => {
+/** An owner `acme/search`, two guardrails and four models are there; see MODELS. What was started is stopped when a step fails. */
+export const startEnvoyRig = async (options: EnvoyRigOptions): Promise<EnvoyRig> => {
   const lifecycle = createLifecycle()
   try {
-    const directory = await mkdtemp(join(tmpdir(), 'latchkey-envoy-'))
-    lifecycle.onClose('directory', () => rm(directory, { recursive: true, force: true }))
-    const providers = await startMockProviders()
-    lifecycle.onClose('providers', providers.close)
-    const databasePath = join(directory, 'latchkey.db')
-    const app = await startApp(
-      loadConfig({ ...SETTINGS, database_url: `sqlite:${databasePath}`, ...settings }, {}),
-    )
-    lifecycle.onClose('app', app.stop)
-    await seed(app)
-    const proxy = await startFlakyProxy(app.address)
-    lifecycle.onClose('proxy', proxy.close)
-    const access = createAccessLog()
-    const local = (port: number) => ({ host: '127.0.0.1', port })
-    const clusters = {
-      latchkey: local(proxy.port),
-      openai: local(providers.ports.openai),
-      anthropic: local(providers.ports.anthropic),
-      vllm: local(providers.ports.vllm),
-    }
-    const envoy = await startEnvoy({
-      binary: await envoyOf(version),
-      directory,
-      onAccessLine: access.add,
-      config: await envoyConfig('demo', { listenPort: 0, adminPort: 0, clusters }, change),
-    })
-    lifecycle.onClose('Envoy', envoy.stop)
-    const send = (request: RawRequest) => sendRaw(envoy.port, request)
-    return {
-      ...{ app, envoy, proxy, providers, databasePath, send },
-      createKey: (draft) => createKey(app, draft),
-      chat: (secret, model, headers = []) =>
-        send({
-          headers: [['authorization', `Bearer ${secret}`], ...headers],
-          body: JSON.stringify({ ...CHAT, model }),
-        }),
-      received: () => {
-        const received = [...providers.requests()]
-        providers.forget()
-        return received
-      },
-      accessEntry: access.entry,
-      close: lifecycle.close,
-    }
+    return await start(options, lifecycle)
   } catch (error) {
     await lifecycle.close()
     throw error
   }
 }
 
-export const CHAT = { messages: [{ role: 'user', content: 'Hello' }] }
+export const MODELS = [
+  { name: 'gpt-4o-mini', route: 'openai', guardrails: [] },
+  { name: 'claude-*', route: 'anthropic', guardrails: [] },
+  { name: 'llama-*', route: 'vllm', guardrails: ['pii-mask'] },
+  { name: 'elsewhere', route: 'elsewhere', guardrails: [] },
+]
 
-const SETTINGS = { listen: '127.0.0.1:0', health_listen: 'off', drain_delay: '0ms', log_level: 'silent' }
+export const chatBody = (model: string): string =>
+  JSON.stringify({ model, max_tokens: 100, messages: [{ role: 'user', content: 'Hello' }] })
+
+const start = async (
+  { version, name = 'demo', change }: EnvoyRigOptions,
+  lifecycle: Lifecycle,
+): Promise<EnvoyRig> => {
+  const directory = await mkdtemp(join(tmpdir(), 'latchkey-envoy-'))
+  lifecycle.onClose('directory', () => rm(directory, { recursive: true, force: true }))
+  const providers = await startMockProviders()
+  lifecycle.onClose('providers', providers.close)
+  const databasePath = join(directory, 'latchkey.db')
+  const socket = join(directory, 'latchkey.sock')
+  const startLatchkey = async () => {
+    const listen = name === 'sidecar' ? `unix:${socket}` : '127.0.0.1:0'
+    const app = await startApp(
+      loadConfig({ ...SETTINGS, listen, database_url: `sqlite:${databasePath}` }, {}),
+    )
+    lifecycle.onClose('app', app.stop)
+    return app
+  }
+  const app = await startLatchkey()
+  await seed(app)
+  const proxy = await startFlakyProxy(app.address)
+  lifecycle.onClose('proxy', proxy.close)
+  const access = createAccessLog()
+  const local = (port: number): Endpoint => ({ host: '127.0.0.1', port })
+  const clusters = {
+    latchkey: name === 'sidecar' ? { socket } : local(proxy.port),
+    openai: local(providers.ports.openai),
+    anthropic: local(providers.ports.anthropic),
+    vllm: local(providers.ports.vllm),
+  }
+  const envoy = await startEnvoy({
+    binary: await envoyOf(version),
+    directory,
+    onAccessLine: (line) => access.add(line),
+    config: await envoyConfig(name, { listenPort: 0, adminPort: 0, clusters }, change),
+  })
+  lifecycle.onClose('Envoy', envoy.stop)
+  const send = (request: RawRequest) => sendRaw(envoy.port, request)
+  return {
+    app,
+    envoy,
+    proxy,
+    databasePath,
+    startLatchkey,
+    createKey: (draft) => createKey(app, draft),
+    send,
+    chat: (secret, model, headers = []) =>
+      send({ headers: [['authorization', `Bearer ${secret}`], ...headers], body: chatBody(model) }),
+    received: () => {
+      const received = [...providers.requests()]
+      providers.forget()
+      return received
+    },
+    accessEntry: (path) => access.entry(path),
+    close: lifecycle.close,
+  }
+}
+
+const SETTINGS = { health_listen: 'off', drain_delay: '0ms', log_level: 'silent' }
 
 const seed = async ({ store: { ownerBook, policyBook } }: App): Promise<void> => {
   await ownerBook.createOwner('acme/search', NO_RULES, { withParents: true })
   for (const guardrail of ['pii-mask', 'nobody-runs-it']) await policyBook.createGuardrail(guardrail)
-  await policyBook.createModel({ name: 'gpt-4o-mini', route: 'openai', guardrails: [] })
-  await policyBook.createModel({ name: 'claude-*', route: 'anthropic', guardrails: [] })
-  await policyBook.createModel({ name: 'llama-*', route: 'vllm', guardrails: ['pii-mask'] })
-  await policyBook.createModel({ name: 'elsewhere', route: 'elsewhere', guardrails: [] })
+  for (const model of MODELS) await policyBook.createModel(model)
 }
 
 const PLAIN = {
+  name: 'test',
   ownerPath: 'acme/search',
   notBeforeMs: undefined,
   expiresAtMs: undefined,
@@ -133,20 +155,18 @@ const PLAIN = {
   limits: [],
 }
 
-const createKey: (
-  app: App,
-  draft?: Parameters<EnvoyRig['createKey']>[0],
-) => Promise<{ id: string; secret: string }> = async ({ store }, draft = {}) => {
+const createKey = async (
+  { store }: App,
+  draft: Partial<Omit<KeyDraft, 'digest' | 'hint'>> = {},
+): Promise<MintedKey> => {
   const secret = createSecrets(DEFAULT_SECRET_FORMATS).mint()
-  const digest = digestSecret(secret)
   const [key] = await store.keyBook.createKeys([
-    { name: 'test', ...PLAIN, ...draft, digest, hint: hintOf(secret) },
+    { ...PLAIN, ...draft, digest: digestSecret(secret), hint: hintOf(secret) },
   ])
   if (key === undefined) throw new Error('no key was created')
   return { id: key.id, secret }
 }
 
-/** Entries by path, awaited. A path is asked for once. */
 const createAccessLog = () => {
   const entries: AccessEntry[] = []
   const waiting = new Map<string, (entry: AccessEntry) => void>()
@@ -156,9 +176,9 @@ const createAccessLog = () => {
       entries.push(entry)
       waiting.get(entry.path)?.(entry)
     },
-    async entry(path: string): Promise<AccessEntry> {
+    entry(path: string): Promise<AccessEntry> {
       const found = entries.find((entry) => entry.path === path)
-      if (found !== undefined) return found
+      if (found !== undefined) return Promise.resolve(found)
       const { promise, resolve } = Promise.withResolvers<AccessEntry>()
       waiting.set(path, resolve)
       return promise

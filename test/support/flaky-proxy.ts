@@ -64,7 +64,9 @@ export const startFlakyProxy = async (address: string): Promise<FlakyProxy> => {
       target = next
       cutAll()
     },
-    loseAnswers: (count) => void (toLose = count),
+    loseAnswers: (count) => {
+      toLose = count
+    },
     // What was held back is gone: whoever waits for it must ask again.
     holdAnswers: (hold) => {
       holding = hold

@@ -37,5 +37,6 @@ const saidIn = (message: unknown): string => {
   const content = record(message)['content']
   if (typeof content === 'string') return content
   if (!Array.isArray(content)) return ''
-  return content.map((part: unknown) => String(record(part)['text'] ?? '')).join(' ')
+  const texts = content.map((part: unknown) => record(part)['text'])
+  return texts.filter((text) => typeof text === 'string').join(' ')
 }

@@ -105,7 +105,13 @@ const start = async (options: DemoOptions, lifecycle: Lifecycle): Promise<Demo> 
     url: `http://127.0.0.1:${envoy.port}`,
     adminUrl: `http://127.0.0.1:${envoy.adminPort}`,
     metricsUrl: `http://${app.healthAddress}/metrics`,
-    ...{ keys, app, envoy, providers, collector, latchkeyLog, accessLog },
+    keys,
+    app,
+    envoy,
+    providers,
+    collector,
+    latchkeyLog,
+    accessLog,
     stop: lifecycle.close,
   }
 }

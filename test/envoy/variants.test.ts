@@ -1,0 +1,91 @@
+// Latchkey before an Envoy that is set up otherwise: header map instead of lines, nothing stripped early, larger bodies.
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { Document } from 'yaml'
+import { OWN_HEADER_NAMES } from '../../src/grpc/upstream-headers.ts'
+import type { EnvoyRig, MintedKey } from '../support/envoy-rig.ts'
+import { chatBody, MODELS, startEnvoyRig } from '../support/envoy-rig.ts'
+import type { HeaderLine } from '../support/raw-client.ts'
+import { ENVOYS } from '../support/tested-envoys.ts'
+
+const MIB = 1_048_576
+const HCM = ['static_resources', 'listeners', 0, 'filter_chains', 0, 'filters', 0, 'typed_config']
+const EXT_AUTHZ = [...HCM, 'http_filters', 0, 'typed_config']
+const NO_ROUTE = [...HCM, 'route_config', 'virtual_hosts', 0, 'routes', 4]
+
+const otherwise = (document: Document): void => {
+  document.deleteIn([...HCM, 'early_header_mutation_extensions'])
+  document.setIn([...EXT_AUTHZ, 'encode_raw_headers'], false)
+  document.setIn([...EXT_AUTHZ, 'with_request_body', 'max_request_bytes'], 6 * MIB)
+  document.deleteIn([...NO_ROUTE, 'direct_response'])
+  document.setIn([...NO_ROUTE, 'route'], { cluster: 'openai' })
+}
+
+describe.each(ENVOYS)('Envoy %s', (version) => {
+  let rig: EnvoyRig
+  let key: MintedKey
+  beforeAll(async () => {
+    rig = await startEnvoyRig({ version, change: otherwise })
+    key = await rig.createKey()
+  })
+  afterAll(() => rig.close())
+  beforeEach(() => void rig.received())
+
+  it('the Allow alone sets or removes every header of ours', async () => {
+    const planted = [...OWN_HEADER_NAMES, 'x-envoy-auth-failure-mode-allowed'].map(
+      (name): HeaderLine => [name, 'planted'],
+    )
+    expect((await rig.chat(key.secret, 'llama-3', planted)).status).toBe(200)
+    const [request] = rig.received()
+    const seen = request?.headers.filter(([name]) => name.startsWith('x-latchkey-')).map(([name]) => name)
+    expect(seen?.toSorted()).toEqual([
+      'x-latchkey-key-id',
+      'x-latchkey-model',
+      'x-latchkey-owner',
+      'x-latchkey-route',
+    ])
+    expect(JSON.stringify(request?.headers)).not.toContain('planted')
+  })
+
+  it('every line of a planted header goes, also when it is repeated', async () => {
+    await rig.chat(key.secret, 'gpt-4o-mini', [
+      ['x-latchkey-guardrails', 'planted'],
+      ['x-latchkey-guardrails', 'planted'],
+      ['x-latchkey-owner', 'planted'],
+      ['x-latchkey-owner', 'planted'],
+    ])
+    expect(JSON.stringify(rig.received()[0]?.headers)).not.toContain('planted')
+  })
+
+  it('a header map joins repeated lines with a comma, and that is ambiguous', async () => {
+    const twice: HeaderLine[] = [
+      ['x-api-key', key.secret],
+      ['x-api-key', key.secret],
+    ]
+    const response = await rig.send({ headers: twice, body: chatBody('gpt-4o-mini') })
+    expect([response.status, JSON.parse(response.body).error.code]).toEqual([401, 'ambiguous_key'])
+  })
+
+  it('a header map that is not UTF-8 is a bad key, not a crash', async () => {
+    const response = await rig.chat(`${key.secret}\xff`, 'gpt-4o-mini')
+    expect([response.status, JSON.parse(response.body).error.code]).toEqual([401, 'invalid_key'])
+  })
+
+  it('a body of 5 MiB is decided whole when Envoy is told to send so much', async () => {
+    const body = `{"pad":"${'x'.repeat(5 * MIB)}","model":"gpt-4o-mini"}`
+    const response = await rig.send({ headers: [['authorization', `Bearer ${key.secret}`]], body })
+    expect(response.status).toBe(200)
+    expect(rig.received()[0]?.body.length).toBe(body.length)
+  })
+
+  it('without any rule about models a body that Envoy cut reaches the upstream whole', async () => {
+    for (const { name } of MODELS) await rig.app.store.policyBook.deleteModel(name)
+    const body = `{"pad":"${'x'.repeat(8 * MIB)}","model":"gpt-4o-mini"}`
+    const response = await rig.send({ headers: [['authorization', `Bearer ${key.secret}`]], body })
+    expect(response.status).toBe(200)
+    const [request] = rig.received()
+    expect(request?.body.length).toBe(body.length)
+    expect(request?.headers.filter(([name]) => name.startsWith('x-latchkey-')).map(([name]) => name)).toEqual(
+      ['x-latchkey-key-id', 'x-latchkey-owner'],
+    )
+  })
+})
