@@ -53,6 +53,8 @@ export type KeyBook = Readonly<{
   getKey(id: string): Promise<KeyRecord>
   /** The key a secret belongs to, for explain; undefined when there is none. */
   findKeyByDigest(digest: Uint8Array): Promise<KeyRecord | undefined>
+  /** The digest of a live secret of the key, for explain by id; not_found when it has none. */
+  digestOfKey(id: string): Promise<Uint8Array>
   /** By id, ascending; `ownerPath` includes what is below it. At most pageSize (1 to 1,000). */
   listKeys(filter: KeyFilter): Promise<readonly KeyRecord[]>
   updateKey(id: string, change: KeyChange): Promise<KeyRecord>

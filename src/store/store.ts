@@ -1,11 +1,20 @@
-// What an open store offers.
+// Opens a store by its URL; says what an open store offers.
+import type { DatabaseClock } from '../kernel/clock.ts'
+import { Rejection } from '../kernel/failure.ts'
 import type { Change, KeyBook, OwnerBook } from '../keys/key-book.ts'
 import type { KeyStore } from '../keys/key-store.ts'
 import type { PolicyBook } from '../policy/policy-book.ts'
 import type { LimitBook } from '../quota/limit-book.ts'
 import type { QuotaLedger } from '../quota/quota-ledger.ts'
-
-export type MigrationStatus = Readonly<{ applied: readonly string[]; pending: readonly string[] }>
+import type { Backend } from './backend.ts'
+import { createKeyBook } from './books/key-book.ts'
+import { createLimitBook } from './books/limit-book.ts'
+import { createOwnerBook } from './books/owner-book.ts'
+import { createPolicyBook } from './books/policy-book.ts'
+import type { MigrationStatus } from './migrate.ts'
+import { migrate, migrationStatus } from './migrate.ts'
+import type { SqliteOptions } from './sqlite/sqlite-backend.ts'
+import { DEFAULT_SQLITE_OPTIONS, openSqliteBackend } from './sqlite/sqlite-backend.ts'
 
 export type Store = Readonly<{
   dialect: 'sqlite' | 'mysql'
@@ -26,3 +35,55 @@ export type Store = Readonly<{
   durabilityWarnings(): Promise<readonly string[]>
   close(): Promise<void>
 }>
+
+export type StoreOptions = Readonly<{
+  /** `sqlite:PATH` or `mysql://USER:PASSWORD@HOST:PORT/DATABASE`. */
+  url: string
+  clock: DatabaseClock
+  sqlite?: Partial<SqliteOptions>
+}>
+
+/** Throws Rejection for a URL that cannot be a store's, Failure store_unavailable when the store cannot be reached. */
+export const openStore = async (options: StoreOptions): Promise<Store> =>
+  createStore(await openBackend(options), options.clock)
+
+const openBackend = async ({ url, clock, sqlite }: StoreOptions): Promise<Backend> => {
+  if (url.startsWith('sqlite:'))
+    return openSqliteBackend(sqlitePath(url), clock, { ...DEFAULT_SQLITE_OPTIONS, ...sqlite })
+  throw new Rejection('invalid', 'a store is sqlite:PATH or mysql://USER:PASSWORD@HOST:PORT/DATABASE')
+}
+
+const sqlitePath = (url: string): string => {
+  const path = url.slice('sqlite:'.length)
+  if (path === '' || path.startsWith(':') || path.includes('\0'))
+    throw new Rejection('invalid', 'an SQLite store is a file: sqlite:PATH')
+  return path
+}
+
+const createStore = (backend: Backend, clock: DatabaseClock): Store => {
+  const listeners = new Set<(change: Change) => void>()
+  const announce = (change: Change) => {
+    for (const listener of listeners) listener(change)
+  }
+  const deps = { database: backend.books, clock, announce }
+  return {
+    dialect: backend.dialect,
+    keyStore: backend.keyStore,
+    ledger: backend.ledger,
+    keyBook: createKeyBook(deps),
+    ownerBook: createOwnerBook(deps),
+    policyBook: createPolicyBook(deps),
+    limitBook: createLimitBook(deps),
+    onChange: (listener) => {
+      listeners.add(listener)
+      return () => {
+        listeners.delete(listener)
+      }
+    },
+    migrationStatus: () => migrationStatus(backend.migrations),
+    migrate: () => migrate(backend.migrations),
+    ping: () => backend.ping(),
+    durabilityWarnings: () => backend.durabilityWarnings(),
+    close: () => backend.close(),
+  }
+}

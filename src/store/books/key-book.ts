@@ -1,0 +1,94 @@
+// Virtual keys as people manage them.
+import { Rejection } from '../../kernel/failure.ts'
+import { parseOwnerPath } from '../../kernel/name.ts'
+import type { KeyBook, KeyRecord } from '../../keys/key-book.ts'
+import { rulesFromColumns, rulesToColumns } from '../rules-columns.ts'
+import type { BookDeps, WriteScope } from './book-database.ts'
+import { insertKeys } from './insert-keys.ts'
+import { parseDraft, parseKeyName, parseLifetime } from './key-input.ts'
+import type { KeyRow, LockedKey } from './locks.ts'
+import { lockKey } from './locks.ts'
+import { digestOfKey, findKeyByDigest, getKey, listKeys, toRecord } from './read-keys.ts'
+import { mergeRules, requireRegistered } from './rules-input.ts'
+import { mirrorKey } from './usability.ts'
+
+export const createKeyBook = ({ database, clock, announce }: BookDeps): KeyBook => {
+  /** Changes one key's row and rewrites its mirrors, whether or not this change touches them. */
+  const change = async (
+    id: string,
+    names: Parameters<typeof requireRegistered>[1],
+    next: (key: KeyRow) => KeyRow,
+  ): Promise<KeyRecord> => {
+    const record = await database.write(async (scope) => {
+      await requireRegistered(scope, names)
+      const { key, owners } = await lockKey(scope, id)
+      return writeKey(scope, { key: next(key), owners })
+    })
+    announce({ kind: 'key', keyId: id })
+    return record
+  }
+
+  return {
+    createKeys: async (drafts) => {
+      const parsed = drafts.map(parseDraft)
+      try {
+        const records = await database.write((scope) => insertKeys(scope, parsed, clock.now()))
+        for (const { id } of records) announce({ kind: 'key', keyId: id })
+        return records
+      } catch (error) {
+        throw database.isDuplicate(error)
+          ? new Rejection('conflict', 'a key with this secret exists already')
+          : error
+      }
+    },
+
+    getKey: (id) => database.read((db) => getKey(db, id)),
+    findKeyByDigest: (digest) => database.read((db) => findKeyByDigest(db, digest, clock.now())),
+    digestOfKey: (id) => database.read((db) => digestOfKey(db, id, clock.now())),
+    listKeys: (filter) => {
+      if (filter.ownerPath !== undefined) parseOwnerPath(filter.ownerPath)
+      return database.read((db) => listKeys(db, filter))
+    },
+
+    updateKey: (id, keyChange) => {
+      const { rules = {} } = keyChange
+      return change(id, { policies: rules.policies ?? [], guardrails: rules.guardrails ?? [] }, (key) => {
+        refuseRevoked(key)
+        const next = {
+          ...key,
+          ...('name' in keyChange && keyChange.name !== undefined
+            ? { name: parseKeyName(keyChange.name) }
+            : {}),
+          ...('notBeforeMs' in keyChange ? { not_before: keyChange.notBeforeMs ?? null } : {}),
+          ...('expiresAtMs' in keyChange ? { expires_at: keyChange.expiresAtMs ?? null } : {}),
+          ...rulesToColumns(mergeRules(rulesFromColumns(key), rules)),
+        }
+        parseLifetime(next.not_before ?? undefined, next.expires_at ?? undefined)
+        return next
+      })
+    },
+
+    setKeyDisabled: (id, disabled) =>
+      change(id, NO_NAMES, (key) => {
+        refuseRevoked(key)
+        return { ...key, disabled: disabled ? 1 : 0 }
+      }),
+
+    revokeKey: (id) => change(id, NO_NAMES, (key) => ({ ...key, revoked_at: key.revoked_at ?? clock.now() })),
+  }
+}
+
+const NO_NAMES = { policies: [], guardrails: [] }
+
+const writeKey = async (scope: WriteScope, locked: LockedKey): Promise<KeyRecord> => {
+  const { id, owner_id: _owner, quota_id: _quota, created_at: _created, ...columns } = locked.key
+  await scope.tx.updateTable('virtual_key').set(columns).where('id', '=', id).execute()
+  await mirrorKey(scope, locked)
+  const path = locked.owners.at(-1)?.path
+  if (path === undefined) throw new Error('an owner chain is never empty')
+  return toRecord({ ...locked.key, path })
+}
+
+const refuseRevoked = ({ id, revoked_at }: KeyRow): void => {
+  if (revoked_at !== null) throw new Rejection('conflict', `key ${id} is revoked, for ever`)
+}

@@ -1,0 +1,135 @@
+// Owners: organisations, teams and users.
+import { Rejection } from '../../kernel/failure.ts'
+import { parseOwnerPath } from '../../kernel/name.ts'
+import type { OwnerBook, OwnerRecord } from '../../keys/key-book.ts'
+import type { Rules } from '../../policy/policy.ts'
+import { NO_RULES } from '../../policy/policy.ts'
+import { rulesFromColumns, rulesToColumns } from '../rules-columns.ts'
+import type { BookDeps, WriteScope } from './book-database.ts'
+import { deleteOwnerRows } from './delete-owner.ts'
+import type { OwnerRow } from './locks.ts'
+import { chainOf, lockOwnerChain, lockOwners, noSuchOwner } from './locks.ts'
+import { createPublicId, KEY_ID_PREFIX } from './public-id.ts'
+import { mergeRules, parseRules, requireRegistered } from './rules-input.ts'
+import { mirrorOwner } from './usability.ts'
+
+export const createOwnerBook = ({ database, clock, announce }: BookDeps): OwnerBook => ({
+  createOwner: async (path, rules, options = {}) => {
+    parseOwnerPath(path)
+    if (path.startsWith(KEY_ID_PREFIX))
+      throw new Rejection(
+        'invalid',
+        `an organisation's name must not begin with ${KEY_ID_PREFIX}, as the ids of keys do`,
+      )
+    const parsed = parseRules(rules)
+    try {
+      return await database.write(async (scope) => {
+        await requireRegistered(scope, parsed)
+        return insertOwner(scope, {
+          path,
+          rules: parsed,
+          withParents: options.withParents ?? false,
+          nowMs: clock.now(),
+        })
+      })
+    } catch (error) {
+      // Two processes created it at the same instant: there was no row to lock yet.
+      throw database.isDuplicate(error) ? alreadyExists(path) : error
+    }
+  },
+
+  getOwner: async (path) => {
+    parseOwnerPath(path)
+    const row = await database.read((db) =>
+      db.selectFrom('owner').selectAll().where('path', '=', path).executeTakeFirst(),
+    )
+    if (row === undefined) throw noSuchOwner(path)
+    return toRecord(row)
+  },
+
+  listOwners: async () => {
+    const rows = await database.read((db) => db.selectFrom('owner').selectAll().orderBy('path').execute())
+    return rows.map(toRecord)
+  },
+
+  updateOwner: async (path, { rules }) => {
+    parseOwnerPath(path)
+    const record = await database.write(async (scope) => {
+      await requireRegistered(scope, { policies: rules.policies ?? [], guardrails: rules.guardrails ?? [] })
+      const row = leafOf(await lockOwnerChain(scope, path))
+      const columns = rulesToColumns(mergeRules(rulesFromColumns(row), rules))
+      await scope.tx.updateTable('owner').set(columns).where('id', '=', row.id).execute()
+      return toRecord({ ...row, ...columns })
+    })
+    announce({ kind: 'everything' })
+    return record
+  },
+
+  setOwnerDisabled: async (path, disabled) => {
+    parseOwnerPath(path)
+    const record = await database.write(async (scope) => {
+      const owners = await lockOwnerChain(scope, path)
+      const row = { ...leafOf(owners), disabled: disabled ? 1 : 0 }
+      await scope.tx.updateTable('owner').set({ disabled: row.disabled }).where('id', '=', row.id).execute()
+      await mirrorOwner(scope, [...owners.slice(0, -1), row])
+      return toRecord(row)
+    })
+    announce({ kind: 'everything' })
+    return record
+  },
+
+  deleteOwner: async (path) => {
+    parseOwnerPath(path)
+    await database.write(async (scope) =>
+      deleteOwnerRows(scope.tx, leafOf(await lockOwnerChain(scope, path))),
+    )
+    announce({ kind: 'everything' })
+  },
+})
+
+const insertOwner = async (
+  scope: WriteScope,
+  { path, rules, withParents, nowMs }: { path: string; rules: Rules; withParents: boolean; nowMs: number },
+): Promise<OwnerRecord> => {
+  const existing = await lockOwners(scope, [path])
+  if (existing.has(path)) throw alreadyExists(path)
+  let parentId: string | null = null
+  for (const name of chainOf(path)) {
+    const row = existing.get(name)
+    if (row !== undefined) {
+      parentId = row.id
+      continue
+    }
+    if (name !== path && !withParents) throw noSuchOwner(name)
+    const columns = rulesToColumns(name === path ? rules : NO_RULES)
+    const owner: OwnerRow = {
+      id: createPublicId('own'),
+      path: name,
+      parent_id: parentId,
+      disabled: 0,
+      created_at: nowMs,
+      ...columns,
+    }
+    await scope.tx.insertInto('owner').values(owner).execute()
+    if (name === path) return toRecord(owner)
+    parentId = owner.id
+  }
+  throw new Error(`owner ${path} was not created`)
+}
+
+const leafOf = (owners: readonly OwnerRow[]): OwnerRow => {
+  const leaf = owners.at(-1)
+  if (leaf === undefined) throw new Error('an owner chain is never empty')
+  return leaf
+}
+
+const alreadyExists = (path: string): Rejection =>
+  new Rejection('conflict', `owner ${JSON.stringify(path)} exists already`)
+
+const toRecord = (row: OwnerRow): OwnerRecord => ({
+  id: row.id,
+  path: row.path,
+  disabled: row.disabled !== 0,
+  rules: rulesFromColumns(row),
+  createdAtMs: row.created_at,
+})

@@ -1,0 +1,72 @@
+// Rules as people give them: checked, without duplicates, and every name in them known.
+import { Rejection } from '../../kernel/failure.ts'
+import { parseName } from '../../kernel/name.ts'
+import { isModelName } from '../../policy/glob.ts'
+import type { Rules } from '../../policy/policy.ts'
+import type { DatabaseTransaction } from '../schema.ts'
+import type { WriteScope } from './book-database.ts'
+import { lockRegistry } from './locks.ts'
+
+/** A key entry must stay small enough to be cached by the ten thousand. */
+export const MAX_LIST_ENTRIES = 256
+
+export const parseRules = (rules: Rules): Rules => ({
+  models: rules.models === undefined ? undefined : parseModels(rules.models),
+  deniedModels: parseModels(rules.deniedModels),
+  policies: parseNames('policy', rules.policies),
+  guardrails: parseNames('guardrail', rules.guardrails),
+})
+
+/** Only fields present in `change` change. */
+export const mergeRules = (rules: Rules, change: Partial<Rules>): Rules => parseRules({ ...rules, ...change })
+
+export const parseModels = (models: readonly string[]): readonly string[] => {
+  for (const model of models) parseModelName(model)
+  return distinct('models', models)
+}
+
+export const parseModelName = (name: string): string => {
+  if (isModelName(name)) return name
+  throw new Rejection(
+    'invalid',
+    `model name ${JSON.stringify(name.slice(0, 128))} must be 1 to 256 visible ASCII characters without comma`,
+  )
+}
+
+export const parseNames = (what: 'policy' | 'guardrail', names: readonly string[]): readonly string[] => {
+  for (const name of names) parseName(what, name)
+  return distinct(what === 'policy' ? 'policies' : 'guardrails', names)
+}
+
+/**
+ * Throws not_found for a policy or guardrail that does not exist. Holds the registry until the end of the transaction, so
+ * that a name cannot be deleted while it is being given to somebody.
+ */
+export const requireRegistered = async (
+  scope: WriteScope,
+  named: Readonly<{ policies: readonly string[]; guardrails: readonly string[] }>,
+): Promise<void> => {
+  if (named.policies.length === 0 && named.guardrails.length === 0) return
+  await lockRegistry(scope)
+  await requireNames(scope.tx, 'policy', new Set(named.policies))
+  await requireNames(scope.tx, 'guardrail', new Set(named.guardrails))
+}
+
+const requireNames = async (
+  tx: DatabaseTransaction,
+  table: 'policy' | 'guardrail',
+  names: ReadonlySet<string>,
+): Promise<void> => {
+  if (names.size === 0) return
+  const rows = await tx.selectFrom(table).select('name').execute()
+  const known = new Set(rows.map(({ name }) => name))
+  for (const name of names)
+    if (!known.has(name)) throw new Rejection('not_found', `${table} ${JSON.stringify(name)} does not exist`)
+}
+
+const distinct = (what: string, entries: readonly string[]): readonly string[] => {
+  const list = [...new Set(entries)]
+  if (list.length > MAX_LIST_ENTRIES)
+    throw new Rejection('invalid', `${what} has ${list.length} entries, more than ${MAX_LIST_ENTRIES}`)
+  return list
+}

@@ -1,0 +1,131 @@
+// The one row of a look-up, as both dialects select it, and the key it stands for.
+import type { KeyLookup } from '../keys/key-store.ts'
+import type { Owner, VirtualKey } from '../keys/virtual-key.ts'
+import type { RegistryDocument } from '../policy/registry.ts'
+import type { Quota } from '../quota/quota.ts'
+import { FOREVER, PERIODS, UNITS } from '../quota/quota.ts'
+import { rulesFromColumns } from './rules-columns.ts'
+
+/** Columns of the key begin with k_, of its owner and the owners above with a_, b_ and c_. */
+export const LOOK_UP_COLUMNS: string = [
+  'r.version AS registry_version',
+  'CASE WHEN r.version <> ? THEN r.document END AS registry_document',
+  ...['id', 'name', 'hint', 'disabled', 'revoked_at', 'not_before', 'expires_at', 'quota_id'].map(
+    (column) => `k.${column} AS k_${column}`,
+  ),
+  ...['k', 'a', 'b', 'c'].flatMap((table) =>
+    ['models', 'denied_models', 'policies', 'guardrails'].map(
+      (column) => `${table}.${column} AS ${table}_${column}`,
+    ),
+  ),
+  ...['a', 'b', 'c'].flatMap((table) =>
+    ['id', 'path', 'disabled'].map((column) => `${table}.${column} AS ${table}_${column}`),
+  ),
+].join(',\n  ')
+
+/** From the registry's one row, so that a digest nobody knows brings a row too. Parameters: known version, digest. */
+export const lookUpFrom = (now: string): string => `FROM registry r
+LEFT JOIN key_secret s ON s.hash = ? AND (s.not_after IS NULL OR s.not_after > ${now})
+LEFT JOIN virtual_key k ON k.id = s.key_id
+LEFT JOIN owner a ON a.id = k.owner_id
+LEFT JOIN owner b ON b.id = a.parent_id
+LEFT JOIN owner c ON c.id = b.parent_id
+WHERE r.id = 1`
+
+export type LookUpRow = Readonly<Record<string, unknown>>
+
+export const lookupFromRow = (row: LookUpRow): KeyLookup => ({
+  key: row['k_id'] === null ? undefined : keyFromRow(row),
+  registryVersion: integer(row, 'registry_version'),
+  registry: row['registry_document'] === null ? undefined : documentFromJson(text(row, 'registry_document')),
+})
+
+const keyFromRow = (row: LookUpRow): VirtualKey => ({
+  id: text(row, 'k_id'),
+  name: text(row, 'k_name'),
+  hint: text(row, 'k_hint'),
+  owners: ['a', 'b', 'c'].flatMap((table) => ownerFromRow(row, table)),
+  disabled: integer(row, 'k_disabled') !== 0,
+  revoked: row['k_revoked_at'] !== null,
+  notBeforeMs: optionalInteger(row, 'k_not_before'),
+  expiresAtMs: optionalInteger(row, 'k_expires_at'),
+  rules: rulesFromColumns(rulesColumns(row, 'k')),
+  quotas: quotasFromJson(row['k_limits'], 'key'),
+  usabilityQuota: {
+    id: integer(row, 'k_quota_id'),
+    subject: 'key',
+    unit: 'requests',
+    period: 'total',
+    zone: 'UTC',
+    amount: FOREVER,
+    implicit: true,
+  },
+})
+
+const ownerFromRow = (row: LookUpRow, table: string): Owner[] => {
+  if (row[`${table}_id`] === null) {
+    if (table === 'a') throw new Error('a key without an owner: the store is inconsistent')
+    return []
+  }
+  const path = text(row, `${table}_path`)
+  return [
+    {
+      id: text(row, `${table}_id`),
+      path,
+      disabled: integer(row, `${table}_disabled`) !== 0,
+      rules: rulesFromColumns(rulesColumns(row, table)),
+      quotas: quotasFromJson(row[`${table}_limits`], path),
+    },
+  ]
+}
+
+const rulesColumns = (row: LookUpRow, table: string) => ({
+  models: row[`${table}_models`] === null ? null : text(row, `${table}_models`),
+  denied_models: text(row, `${table}_denied_models`),
+  policies: text(row, `${table}_policies`),
+  guardrails: text(row, `${table}_guardrails`),
+})
+
+/** The aggregate is [[quota id, unit, period, zone, amount], …], or null without limits; its order means nothing. */
+const quotasFromJson = (json: unknown, subject: string): readonly Quota[] => {
+  if (json === null) return []
+  if (typeof json !== 'string') throw new TypeError('limits did not come as JSON')
+  const limits = JSON.parse(json) as readonly (readonly [number, string, string, string, number])[]
+  return limits
+    .map(([id, unit, period, zone, amount]) => ({
+      id,
+      subject,
+      unit: member('unit', UNITS, unit),
+      period: member('period', PERIODS, period),
+      zone,
+      amount,
+      implicit: false,
+    }))
+    .toSorted((a, b) => a.id - b.id)
+}
+
+/** A value that this program does not know was written by a newer one: charging less than asked would be worse. */
+const member = <T extends string>(what: string, known: readonly T[], value: string): T => {
+  const found = known.find((candidate) => candidate === value)
+  if (found === undefined)
+    throw new Error(`the store holds a limit with the ${what} ${JSON.stringify(value)}, unknown here`)
+  return found
+}
+
+const documentFromJson = (json: string): RegistryDocument => JSON.parse(json) as RegistryDocument
+
+const text = (row: LookUpRow, column: string): string => {
+  const value = row[column]
+  if (typeof value !== 'string') throw new TypeError(`column ${column} is not text`)
+  return value
+}
+
+const integer = (row: LookUpRow, column: string): number => {
+  const value = row[column]
+  if (typeof value !== 'number' || !Number.isSafeInteger(value))
+    throw new TypeError(`column ${column} is not a whole number`)
+  return value
+}
+
+const optionalInteger = (row: LookUpRow, column: string): number | undefined =>
+  row[column] === null ? undefined : integer(row, column)

@@ -1,0 +1,87 @@
+// The tables as kysely sees them; both dialects have the same ones. Times are milliseconds since 1970, UTC.
+import type { Generated, Kysely, Transaction } from 'kysely'
+
+/** Lists are JSON arrays of strings; models null means no restriction. */
+export type RulesColumns = {
+  models: string | null
+  denied_models: string
+  policies: string
+  guardrails: string
+}
+
+export type OwnerTable = RulesColumns & {
+  id: string
+  path: string
+  parent_id: string | null
+  disabled: Generated<number>
+  created_at: number
+}
+
+export type VirtualKeyTable = RulesColumns & {
+  id: string
+  owner_id: string
+  name: string
+  hint: string
+  disabled: Generated<number>
+  revoked_at: number | null
+  not_before: number | null
+  expires_at: number | null
+  quota_id: number
+  created_at: number
+}
+
+/** Two live secrets of one key are possible; one whose `not_after` has passed does not exist any more. */
+export type KeySecretTable = { hash: Uint8Array; key_id: string; not_after: number | null }
+
+export type GuardrailTable = { name: string }
+
+export type PolicyTable = {
+  name: string
+  version: number
+  models: string | null
+  denied_models: string
+  guardrails: string
+}
+
+export type ModelTable = { name: string; route: string; guardrails: string }
+
+/** One row, id 1: everything registered as one document, materialised with each change. */
+export type RegistryTable = { id: number; version: number; document: string }
+
+/** The hot row. */
+export type QuotaTable = {
+  id: Generated<number>
+  amount: number
+  used: Generated<number>
+  window_start: Generated<number>
+  /** A total ends at 2^53 - 1. */
+  window_end: Generated<number>
+  /** Mirror of the subject and all owners above it: 0, an expiry, or 2^53 - 1. Charged only before this instant. */
+  usable_until: number
+}
+
+/** What people set. `subject_id` is the id of a key or of an owner. */
+export type QuotaLimitTable = {
+  id: Generated<number>
+  subject_id: string
+  unit: string
+  period: string
+  zone: string
+  amount: number
+  quota_id: number
+}
+
+export type Schema = {
+  owner: OwnerTable
+  virtual_key: VirtualKeyTable
+  key_secret: KeySecretTable
+  guardrail: GuardrailTable
+  policy: PolicyTable
+  model: ModelTable
+  registry: RegistryTable
+  quota: QuotaTable
+  quota_limit: QuotaLimitTable
+}
+
+export type Database = Kysely<Schema>
+export type DatabaseTransaction = Transaction<Schema>
