@@ -132,7 +132,7 @@ describe('the wire form of a CheckRequest', () => {
           address: { socket_address: { address: '10.0.0.1', port_value: 5000 } },
           principal: 'spiffe://x',
         },
-        destination: { address: { pipe: { path: '/tmp/x' } } },
+        destination: { address: { pipe: { path: '/run/x' } } },
         request: {
           time: { seconds: '1795262400', nanos: 123_456_789 },
           http: {
