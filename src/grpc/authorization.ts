@@ -137,7 +137,7 @@ const bytesOf = (response: CheckResponse): Buffer => {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
-const labelsOf = ({ kind, decision }: CheckOutcome) => ({
-  decision: kind === 'decided' ? decision.outcome : ('error' as const),
+const labelsOf = ({ decision }: CheckOutcome) => ({
+  decision: decision.outcome,
   reason: decision.outcome === 'deny' ? decision.reason : 'none',
 })

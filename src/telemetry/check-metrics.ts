@@ -4,7 +4,7 @@ import type { CacheOutcome } from '../kernel/call.ts'
 import { INSTRUMENTATION, METRIC } from './names.ts'
 
 export type CheckRecord = Readonly<{
-  decision: 'allow' | 'deny' | 'listing' | 'error'
+  decision: 'allow' | 'deny' | 'listing'
   /** From the closed list of reasons; `none` when the request was not refused. */
   reason: string
   durationMs: number

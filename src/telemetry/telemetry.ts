@@ -15,7 +15,10 @@ export type TelemetryOptions = Readonly<{
 export type Telemetry = Readonly<{
   /** The metrics page in Prometheus' text format; empty when metrics are off. */
   renderMetrics(): Promise<string>
-  /** Sends what is buffered and stops; waits for a collector that does not answer no longer than five seconds. */
+  /**
+   * Sends what is buffered and stops. Waits for a collector that does not answer no longer than five seconds; the request
+   * to it may keep the process until the exporter gives up, after ten seconds unless OTEL_EXPORTER_OTLP_TIMEOUT differs.
+   */
   close(): Promise<void>
 }>
 
@@ -53,6 +56,9 @@ const CLOSE_TIMEOUT_MS = 5_000
 const NO_METRICS: Part<() => Promise<string>> = { value: async () => '', close: async () => {} }
 const NO_TRACES: Part<undefined> = { value: undefined, close: async () => {} }
 
+/** Prometheus wants the unit in the name, and this exporter leaves that to us. */
+const PROMETHEUS_NAMES = [{ instrumentName: METRIC.checkDuration, name: `${METRIC.checkDuration}.seconds` }]
+
 const startMetrics = async ({ version }: TelemetryOptions): Promise<Part<() => Promise<string>>> => {
   const [{ metrics }, { MeterProvider }, { PrometheusExporter, PrometheusSerializer }] = await Promise.all([
     import('@opentelemetry/api'),
@@ -62,7 +68,7 @@ const startMetrics = async ({ version }: TelemetryOptions): Promise<Part<() => P
   // The exporter's own server is never started: our listener serves the page.
   const reader = new PrometheusExporter({ preventServerStart: true })
   const serializer = new PrometheusSerializer(undefined, false, undefined, true, true)
-  const provider = new MeterProvider({ readers: [reader] })
+  const provider = new MeterProvider({ readers: [reader], views: PROMETHEUS_NAMES })
   metrics.setGlobalMeterProvider(provider)
   provider
     .getMeter(INSTRUMENTATION)
