@@ -5,7 +5,8 @@ import { readVersion } from './config/version.ts'
 import type { Config } from './config.ts'
 import type { GrpcServerOptions } from './grpc/server.ts'
 import { startGrpcServer } from './grpc/server.ts'
-import type { DatabaseClock } from './kernel/clock.ts'
+import { createCall, withinDeadline } from './kernel/call.ts'
+import type { Clock, DatabaseClock } from './kernel/clock.ts'
 import { createClock } from './kernel/clock.ts'
 import type { Lifecycle } from './kernel/lifecycle.ts'
 import { createLifecycle } from './kernel/lifecycle.ts'
@@ -18,9 +19,10 @@ import { openReadyStore } from './store/open-ready-store.ts'
 import type { Store } from './store/store.ts'
 import type { Component } from './telemetry/health-listener.ts'
 import { startHealthListener } from './telemetry/health-listener.ts'
-import type { LogDestination, Logger } from './telemetry/logger.ts'
+import type { LogDestination } from './telemetry/logger.ts'
 import { createLogger } from './telemetry/logger.ts'
 import { startTelemetry, telemetryFromEnvironment } from './telemetry/telemetry.ts'
+import { createWastedCharges } from './telemetry/wasted-charges.ts'
 
 export type App = Readonly<{
   /** Where Checks are answered: `unix:PATH` or `HOST:PORT` with the port that was given. */
@@ -50,6 +52,7 @@ export const startApp = async (config: Config, options: { logTo?: LogDestination
 /** At this many remembered charges (some 50 MB) the oldest is forgotten early, and its retry would be charged again. */
 const REMEMBERED_CHARGES = 200_000
 const SWEEP_INTERVAL_MS = 5_000
+const PING_TIMEOUT_MS = 1_000
 
 const start = async (
   config: Config,
@@ -72,10 +75,10 @@ const start = async (
   for (const warning of await store.durabilityWarnings())
     log.warn({ warning }, 'charges may be lost in a crash')
 
-  const { directory, check } = createDecision(config, store, clock, lifecycle, log)
+  const { directory, check } = createDecision(config, store, clock, lifecycle)
 
   let serving = false
-  const components = async () => ({ store: await storeComponent(store), serving: { ok: serving } })
+  const components = async () => ({ store: await storeComponent(store, clock), serving: { ok: serving } })
   const health =
     config.healthListen === undefined
       ? undefined
@@ -97,13 +100,7 @@ const start = async (
 }
 
 /** The decision and its memories, which forget what this very process changes in the store. */
-const createDecision = (
-  config: Config,
-  store: Store,
-  clock: DatabaseClock,
-  lifecycle: Lifecycle,
-  log: Logger,
-) => {
+const createDecision = (config: Config, store: Store, clock: DatabaseClock, lifecycle: Lifecycle) => {
   const directory = createKeyDirectory({
     store: store.keyStore,
     clock,
@@ -114,7 +111,7 @@ const createDecision = (
     clock,
     horizonMs: config.retryHorizonMs,
     maxEntries: REMEMBERED_CHARGES,
-    onWasted: () => log.warn({}, 'a charged request was used by nobody'),
+    onWasted: createWastedCharges(),
   })
   const stopListening = store.onChange((change) => {
     directory.apply(change)
@@ -149,11 +146,15 @@ const serverOptions = (config: Config): GrpcServerOptions => ({
   credentialHeaders: config.credentialHeaders,
 })
 
-const storeComponent = async (store: Store): Promise<Component> => {
+/**
+ * Not essential: keys in the cache that have no limit are served without a store, and what cannot be known is told to each caller. Were
+ * every replica to leave when the store does, nobody would be left to say so.
+ */
+const storeComponent = async (store: Store, clock: Clock): Promise<Component> => {
   try {
-    await store.ping()
-    return { ok: true }
+    await withinDeadline(store.ping(), createCall(clock.monotonicMs() + PING_TIMEOUT_MS), clock)
+    return { ok: true, essential: false }
   } catch (error) {
-    return { ok: false, detail: error instanceof Error ? error.message : 'unknown' }
+    return { ok: false, essential: false, detail: error instanceof Error ? error.message : 'unknown' }
   }
 }

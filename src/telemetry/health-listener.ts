@@ -4,10 +4,15 @@ import { createServer } from 'node:http'
 import { Rejection } from '../kernel/failure.ts'
 import { formatHostPort, parseListenAddress } from '../kernel/listen-address.ts'
 
-export type Component = Readonly<{ ok: boolean; detail?: string }>
+export type Component = Readonly<{
+  ok: boolean
+  /** False when requests can be sent here although it is not ok. */
+  essential?: boolean
+  detail?: string
+}>
 
 export type HealthDeps = Readonly<{
-  /** Each part that must work before a request should be sent here, by name. */
+  /** Each part by name; those that are essential must be ok before a request should be sent here. */
   components(): Promise<Readonly<Record<string, Component>>>
   /** The metrics page. */
   renderMetrics(): Promise<string>
@@ -54,7 +59,7 @@ const respond = async (
     if (path === '/metrics')
       return { status: 200, type: 'text', body: await inTime(renderMetrics(), timeoutMs) }
     const parts = await inTime(components(), timeoutMs)
-    const ready = Object.values(parts).every(({ ok }) => ok)
+    const ready = Object.values(parts).every(({ ok, essential = true }) => ok || !essential)
     return json(ready ? 200 : 503, { status: ready ? 'ready' : 'not ready', components: parts })
   } catch (error) {
     return json(503, { status: 'not ready', error: error instanceof Error ? error.message : 'unknown' })

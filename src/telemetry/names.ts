@@ -10,6 +10,7 @@ export const METRIC = {
   storeReads: 'latchkey.store.reads',
   storeWrites: 'latchkey.store.writes',
   unknownCharges: 'latchkey.charges.unknown',
+  wastedCharges: 'latchkey.charges.wasted',
   buildInfo: 'latchkey.build_info',
 } as const
 
