@@ -1,5 +1,5 @@
 // Secrets: mint, recognise by shape before any look-up, hash, hint.
-import { createHash, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 
 /** `length` counts the whole secret, prefix and checksum included. */
@@ -27,8 +27,7 @@ export const createSecrets = (formats: readonly SecretFormat[]): Secrets => {
 }
 
 /** SHA-256 of the whole secret, 32 bytes: the only form in which a secret is kept. */
-export const digestSecret = (secret: string): Uint8Array =>
-  createHash('sha256').update(secret, 'latin1').digest()
+export const digestSecret = (secret: string): Uint8Array => hash('sha256', secret, 'buffer')
 
 /** The last four characters, to tell keys apart. */
 export const hintOf = (secret: string): string => secret.slice(-4)

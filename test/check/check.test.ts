@@ -1,7 +1,10 @@
 // The story of a Check on a real store: who passes, what it costs, and what is told.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { createCheck } from '../../src/check/check.ts'
+import { toAuthRequest } from '../../src/grpc/check-request.ts'
 import { NO_RULES } from '../../src/policy/policy.ts'
 import type { LimitDraft } from '../../src/quota/limit-book.ts'
+import { aCheckRequest } from '../support/check-requests.ts'
 import type { CheckRig } from '../support/check-rig.ts'
 import { createCheckRig } from '../support/check-rig.ts'
 
@@ -126,23 +129,39 @@ describe('a retried Check', () => {
     expect(await used(id)).toEqual([1])
   })
 
-  test('gets the unit of a try that left after its charge was sent; unclaimed it is wasted, never passed on', async () => {
-    const { id, secret } = await rig.createKey({ limits: [perDay(10)] })
-    await rig.ask({ headers: bearer(secret) })
-    const leave = async (requestId: string) => {
-      const call = rig.newCall()
-      const asked = rig.ask({ id: requestId, headers: bearer(secret) }, call)
+  /** A caller that is gone when its charge, which was sent, has taken effect. */
+  const leaveWhileCharging = async (id: string, secret: string) => {
+    const { ledger } = rig.deps
+    const charge: typeof ledger.charge = async (quotas, units, call) => {
+      const outcome = await ledger.charge(quotas, units, call)
       call.cancelled = true
-      return asked
+      return outcome
     }
-    const charging = rig.deps.ledger.charge
-    const outcomes = await Promise.allSettled([leave('retried'), leave('given up')])
-    expect(charging).toBeDefined()
-    const before = (await used(id))[0] ?? 0
-    for (const outcome of outcomes)
-      if (outcome.status === 'fulfilled') throw new Error('a caller that left was allowed')
-    await rig.ask({ id: 'retried', headers: bearer(secret) })
-    expect((await used(id))[0]).toBe(before === 1 ? 2 : before)
+    const check = createCheck({ ...rig.deps, ledger: { ...ledger, charge } })
+    const request = toAuthRequest(aCheckRequest({ id, headers: bearer(secret) }))
+    await expect(check(request, rig.newCall())).rejects.toMatchObject({ reason: 'deadline_exceeded' })
+  }
+
+  test('gets the unit of a try whose caller left after its charge was sent', async () => {
+    const { id, secret } = await rig.createKey({ limits: [perDay(10)] })
+    await leaveWhileCharging('left, then retried', secret)
+    expect(await used(id)).toEqual([1])
+    const { decision } = await rig.ask({ id: 'left, then retried', headers: bearer(secret) })
+    expect(decision.outcome).toBe('allow')
+    expect(await used(id)).toEqual([1])
+  })
+
+  test('that never comes leaves its unit wasted, never passed on', async () => {
+    const { id, secret } = await rig.createKey({ limits: [perDay(10)] })
+    rig.clock.advance(15_000)
+    rig.deps.retries.sweep()
+    const before = rig.wasted()
+    await leaveWhileCharging('left for good', secret)
+    await rig.ask({ headers: bearer(secret) })
+    expect(await used(id)).toEqual([2])
+    rig.clock.advance(15_000)
+    rig.deps.retries.sweep()
+    expect(rig.wasted() - before).toBe(1)
   })
 })
 
@@ -256,7 +275,6 @@ describe('a key that may not be used', () => {
 })
 
 test('what is not HTTP is refused', async () => {
-  const { createCheck } = await import('../../src/check/check.ts')
   const decision = await createCheck(rig.deps)(undefined, rig.newCall())
   expect(decision).toMatchObject({ outcome: 'deny', reason: 'request_malformed' })
 })
