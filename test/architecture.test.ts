@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { globSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { brokenRules } from './support/architecture-rules.ts'
+import { ROOMS } from './support/architecture-table.ts'
 
 const sources = globSync('src/**/*.ts').sort()
 const read = (path: string) => ({ path, text: readFileSync(path, 'utf8') })
@@ -18,6 +19,15 @@ describe('the source tree keeps the architecture', () => {
 
   it('breaks no rule in any file', () => {
     expect(sources.flatMap((path) => brokenRules(read(path)))).toEqual([])
+  })
+})
+
+describe('the package', () => {
+  it('depends on exactly the packages that src may import', () => {
+    const { dependencies }: { dependencies: object } = JSON.parse(readFileSync('package.json', 'utf8'))
+    const allowed = Object.values(ROOMS).flatMap(({ packages }) => packages)
+    const outside = allowed.filter((name) => !name.startsWith('node:'))
+    expect(Object.keys(dependencies).sort()).toEqual([...new Set(outside)].sort())
   })
 })
 

@@ -46,7 +46,7 @@ afterAll(() => rm(directory, { recursive: true, force: true }))
 
 describe('the packed tarball', () => {
   it('ships what runs and what an operator reads, and no sources, tests or tools', () => {
-    const folders = new Set(packed.map((path) => path.split('/')[0]))
+    const folders = new Set(packed.map((path) => path.split('/')[0] ?? ''))
     expect([...folders].sort()).toEqual([
       'CHANGELOG.md',
       'LICENSE',
