@@ -1,14 +1,17 @@
-// Latchkey before an Envoy that is set up otherwise: header map instead of lines, nothing stripped early, larger bodies.
+// Latchkey before an Envoy that is set up otherwise: header map for lines, nothing stripped early, larger bodies, more time.
+import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Document } from 'yaml'
 import { OWN_HEADER_NAMES } from '../../src/grpc/upstream-headers.ts'
 import type { EnvoyRig, MintedKey } from '../support/envoy-rig.ts'
 import { chatBody, MODELS, startEnvoyRig } from '../support/envoy-rig.ts'
 import type { HeaderLine } from '../support/raw-client.ts'
+import { header } from '../support/raw-client.ts'
 import { ENVOYS } from '../support/tested-envoys.ts'
 
 const MIB = 1_048_576
-const HCM = ['static_resources', 'listeners', 0, 'filter_chains', 0, 'filters', 0, 'typed_config']
+const LISTENER = ['static_resources', 'listeners', 0]
+const HCM = [...LISTENER, 'filter_chains', 0, 'filters', 0, 'typed_config']
 const EXT_AUTHZ = [...HCM, 'http_filters', 0, 'typed_config']
 const NO_ROUTE = [...HCM, 'route_config', 'virtual_hosts', 0, 'routes', 4]
 
@@ -16,6 +19,9 @@ const otherwise = (document: Document): void => {
   document.deleteIn([...HCM, 'early_header_mutation_extensions'])
   document.setIn([...EXT_AUTHZ, 'encode_raw_headers'], false)
   document.setIn([...EXT_AUTHZ, 'with_request_body', 'max_request_bytes'], 6 * MIB)
+  document.setIn([...LISTENER, 'per_connection_buffer_limit_bytes'], 7 * MIB)
+  document.setIn([...EXT_AUTHZ, 'grpc_service', 'timeout'], '20s')
+  document.setIn([...EXT_AUTHZ, 'grpc_service', 'retry_policy', 'retry_back_off', 'max_interval'], '30s')
   document.deleteIn([...NO_ROUTE, 'direct_response'])
   document.setIn([...NO_ROUTE, 'route'], { cluster: 'openai' })
 }
@@ -24,7 +30,7 @@ describe.each(ENVOYS)('Envoy %s', (version) => {
   let rig: EnvoyRig
   let key: MintedKey
   beforeAll(async () => {
-    rig = await startEnvoyRig({ version, change: otherwise })
+    rig = await startEnvoyRig({ version, settings: { check_timeout: '1s' }, change: otherwise })
     key = await rig.createKey()
   })
   afterAll(() => rig.close())
@@ -75,6 +81,27 @@ describe.each(ENVOYS)('Envoy %s', (version) => {
     const response = await rig.send({ headers: [['authorization', `Bearer ${key.secret}`]], body })
     expect(response.status).toBe(200)
     expect(rig.received()[0]?.body.length).toBe(body.length)
+  })
+
+  it('a store that does not take the charge is told in-band, in time, and nothing is charged', async () => {
+    const limit = { unit: 'requests', period: 'total', zone: 'UTC', amount: 5 } as const
+    const limited = await rig.createKey({ limits: [limit] })
+    const used = async () => (await rig.app.store.limitBook.listLimits(limited.id))[0]?.used
+    expect((await rig.chat(limited.secret, 'gpt-4o-mini')).status).toBe(200)
+    rig.received()
+    const other = new DatabaseSync(rig.databasePath)
+    try {
+      other.exec('BEGIN IMMEDIATE')
+      const response = await rig.chat(limited.secret, 'gpt-4o-mini')
+      expect([response.status, header(response, 'retry-after')]).toEqual([503, '1'])
+      expect(['store_unavailable', 'deadline_exceeded']).toContain(JSON.parse(response.body).error.code)
+      expect(rig.received()).toEqual([])
+    } finally {
+      other.exec('ROLLBACK')
+      other.close()
+    }
+    expect(await used()).toBe(1)
+    expect((await rig.chat(limited.secret, 'gpt-4o-mini')).status).toBe(200)
   })
 
   it('without any rule about models a body that Envoy cut reaches the upstream whole', async () => {

@@ -55,6 +55,8 @@ export type EnvoyRig = Readonly<{
 export type EnvoyRigOptions = Readonly<{
   version: string
   name?: 'demo' | 'sidecar'
+  /** Of Latchkey, by name. */
+  settings?: Readonly<Record<string, string>>
   /** What this test wants different in the shipped configuration. */
   change?: (document: Document) => void
 }>
@@ -81,7 +83,7 @@ export const chatBody = (model: string): string =>
   JSON.stringify({ model, max_tokens: 100, messages: [{ role: 'user', content: 'Hello' }] })
 
 const start = async (
-  { version, name = 'demo', change }: EnvoyRigOptions,
+  { version, name = 'demo', settings = {}, change }: EnvoyRigOptions,
   lifecycle: Lifecycle,
 ): Promise<EnvoyRig> => {
   const directory = await mkdtemp(join(tmpdir(), 'latchkey-envoy-'))
@@ -93,7 +95,7 @@ const start = async (
   const startLatchkey = async () => {
     const listen = name === 'sidecar' ? `unix:${socket}` : '127.0.0.1:0'
     const app = await startApp(
-      loadConfig({ ...SETTINGS, listen, database_url: `sqlite:${databasePath}` }, {}),
+      loadConfig({ ...SETTINGS, ...settings, listen, database_url: `sqlite:${databasePath}` }, {}),
     )
     lifecycle.onClose('app', app.stop)
     return app

@@ -1,6 +1,5 @@
 // An HTTP/1.1 client that sends exactly what it is told, line by line, and hides nothing of the answer.
 import { connect } from 'node:net'
-import { buffer } from 'node:stream/consumers'
 
 export type HeaderLine = readonly [name: string, value: string]
 
@@ -20,13 +19,22 @@ export type RawResponse = Readonly<{
   body: string
 }>
 
-/** One request on a connection of its own; waits until the server closes it. Header bytes go out as Latin-1. */
+/** One request on a connection of its own, closed when the answer is complete. Header bytes go out as Latin-1. */
 export const sendRaw = async (port: number, request: RawRequest): Promise<RawResponse> => {
+  const { promise, resolve, reject } = Promise.withResolvers<RawResponse>()
   const socket = connect(port, '127.0.0.1')
+  let received = Buffer.alloc(0)
+  socket.on('data', (bytes) => {
+    received = Buffer.concat([received, bytes])
+    const response = readResponse(received)
+    if (response !== undefined) resolve(response)
+  })
+  // Not ended after the request: to Envoy a half-closed connection is one whose client left.
+  socket
+    .on('error', reject)
+    .on('close', () => reject(new Error(`closed after ${received.length} bytes of an answer`)))
   socket.write(wireForm(request))
-  // Not ended: to Envoy a half-closed connection is one whose client left.
-  const received = await buffer(socket)
-  return readResponse(received)
+  return promise.finally(() => socket.destroy())
 }
 
 /** The first line of a header of the answer. */
@@ -62,12 +70,10 @@ const inChunks = (bytes: Buffer): Buffer[] => {
   return [...parts, Buffer.from('0\r\n\r\n')]
 }
 
-const readResponse = (received: Buffer): RawResponse => {
+/** undefined while something is missing. */
+const readResponse = (received: Buffer): RawResponse | undefined => {
   const end = received.indexOf('\r\n\r\n')
-  if (end < 0)
-    throw new Error(
-      `the connection was closed without an answer: ${received.toString('latin1').slice(0, 200)}`,
-    )
+  if (end < 0) return undefined
   const [statusLine = '', ...lines] = received.subarray(0, end).toString('latin1').split('\r\n')
   const headers = new Map<string, string[]>()
   for (const line of lines) {
@@ -76,16 +82,22 @@ const readResponse = (received: Buffer): RawResponse => {
     headers.set(name, [...(headers.get(name) ?? []), line.slice(colon + 1).trim()])
   }
   const rest = received.subarray(end + 4)
-  const body = headers.get('transfer-encoding')?.includes('chunked') ? withoutChunks(rest) : rest
-  return { status: Number(statusLine.split(' ')[1]), headers, body: body.toString('utf8') }
+  const chunked = headers.get('transfer-encoding')?.includes('chunked') ?? false
+  const length = Number(headers.get('content-length')?.[0] ?? 0)
+  const body = chunked ? withoutChunks(rest) : rest.length < length ? undefined : rest
+  return body === undefined
+    ? undefined
+    : { status: Number(statusLine.split(' ')[1]), headers, body: body.toString('utf8') }
 }
 
-const withoutChunks = (bytes: Buffer): Buffer => {
+/** undefined before the last chunk. */
+const withoutChunks = (bytes: Buffer): Buffer | undefined => {
   const parts: Buffer[] = []
   for (let position = 0; ; ) {
     const lineEnd = bytes.indexOf('\r\n', position)
+    if (lineEnd < 0) return undefined
     const length = Number.parseInt(bytes.subarray(position, lineEnd).toString('latin1'), 16)
-    if (lineEnd < 0 || !(length > 0)) return Buffer.concat(parts)
+    if (length === 0) return Buffer.concat(parts)
     parts.push(bytes.subarray(lineEnd + 2, lineEnd + 2 + length))
     position = lineEnd + 2 + length + 2
   }
