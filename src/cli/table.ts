@@ -8,7 +8,7 @@ export const formatTable = (columns: readonly string[], rows: readonly Row[]): s
   const cells = rows.map((row) => columns.map((column) => formatCell(row[column])))
   const headings = columns.map((column) => column.replaceAll('_', ' ').toUpperCase())
   const widths = headings.map((heading, index) =>
-    Math.max(heading.length, ...cells.map((line) => [...(line[index] ?? '')].length)),
+    Math.max(widthOf(heading), ...cells.map((line) => widthOf(line[index] ?? ''))),
   )
   const right = columns.map(
     (column) => rows.length > 0 && rows.every((row) => typeof row[column] === 'number'),
@@ -41,6 +41,9 @@ const formatCell = (value: Row[string]): string => {
 const visible = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\u{fffd}')
 
 const aligned = (cell: string, width: number, right: boolean): string => {
-  const padding = ' '.repeat(width - [...cell].length)
+  const padding = ' '.repeat(Math.max(0, width - widthOf(cell)))
   return right ? padding + cell : cell + padding
 }
+
+/** Code points: enough for names, which are what people type. */
+const widthOf = (text: string): number => Array.from(text).length

@@ -52,7 +52,8 @@ export const wholeNumber = (least: number, most: number) =>
 
 export const rate = () =>
   form('a rate from 0 to 1', (input) => {
-    const value = typeof input === 'string' && /^(\d(\.\d{1,6})?|\.\d{1,6})$/.test(input) ? Number(input) : input
+    const value =
+      typeof input === 'string' && /^(\d(\.\d{1,6})?|\.\d{1,6})$/.test(input) ? Number(input) : input
     return typeof value === 'number' ? within(value, 0, 1) : undefined
   })
 
@@ -97,8 +98,8 @@ const parseHeaderName = (input: string): string | undefined => {
 }
 
 const listOf = (input: unknown): readonly unknown[] | undefined => {
-  if (Array.isArray(input)) return input
-  return typeof input === 'string' ? input.split(',').map((item) => item.trim()) : undefined
+  if (typeof input === 'string') return input.split(',').map((item) => item.trim())
+  return Array.isArray(input) ? Array.from<unknown>(input) : undefined
 }
 
 const keyFormat = z.strictObject({

@@ -21,18 +21,16 @@ describe('usage', () => {
     const { code, stdout, stderr } = await runIn(['--help'])
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     for (const command of [
-      ...[
-        'serve',
-        'demo',
-        'migrate',
-        'keys',
-        'owners',
-        'policies',
-        'guardrails',
-        'models',
-        'limits',
-        'explain',
-      ],
+      'serve',
+      'demo',
+      'migrate',
+      'keys',
+      'owners',
+      'policies',
+      'guardrails',
+      'models',
+      'limits',
+      'explain',
     ])
       expect(stdout).toMatch(new RegExp(`^  ${command}\\b`, 'm'))
   })
@@ -176,7 +174,8 @@ describe('explain', () => {
 
   test('tells the step that refuses, and charges nothing', async () => {
     expect(await explain('--key', secret, '--model', 'gpt-4o-pro')).toMatchObject({
-      ...{ outcome: 'deny', reason: 'model_not_allowed' },
+      outcome: 'deny',
+      reason: 'model_not_allowed',
     })
     expect(await explain('--key', secret, '--model', 'claude')).toMatchObject({ reason: 'model_not_allowed' })
     expect(await explain('--key', secret, '--method', 'GET')).toMatchObject({ reason: 'path_not_allowed' })

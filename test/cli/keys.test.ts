@@ -31,20 +31,10 @@ describe('keys create', () => {
     await rig.does('guardrails', 'create', 'pii-mask')
     await rig.does('policies', 'create', 'chat')
     const { code, stdout, stderr } = await rig.latchkey(
-      ...[
-        'keys',
-        'create',
-        '--name',
-        'batch',
-        '--owner',
-        'acme/search/ann',
-        '--create-owner',
-        '--count',
-        '3',
-      ],
-      ...['--limit', 'requests=10K/day@Europe/Berlin', '--limit', 'requests=5/minute', '--policy', 'chat'],
-      ...['--guardrail', 'pii-mask', '--model', 'gpt-4o*', '--model', 'o3', '--deny-model', '*-preview'],
-      ...['--not-before', '2026-01-01', '--expires', '2999-12-31T00:00:00+01:00', '--json'],
+      ...'keys create --name batch --owner acme/search/ann --create-owner --count 3'.split(' '),
+      ...'--limit requests=10K/day@Europe/Berlin --limit requests=5/minute --policy chat'.split(' '),
+      ...'--guardrail pii-mask --model gpt-4o* --model o3 --deny-model *-preview'.split(' '),
+      ...'--not-before 2026-01-01 --expires 2999-12-31T00:00:00+01:00 --json'.split(' '),
     )
     expect({ code, stderr }).toEqual({ code: 0, stderr: 'created owner acme/search/ann\n' })
     const keys = stdout.trimEnd().split('\n').map(parse)
@@ -89,7 +79,7 @@ describe('keys create', () => {
   test('of several, all are made or none', async () => {
     const before = await rig.json('keys', 'list', '--all')
     const { code, stdout, stderr } = await rig.latchkey(
-      ...['keys', 'create', '--name', 'x', '--count', '5', '--policy', 'nobody-knows-it'],
+      ...'keys create --name x --count 5 --policy nobody-knows-it'.split(' '),
     )
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
     expect(stderr).toMatch(/^latchkey: .*nobody-knows-it.*\n$/)
@@ -98,12 +88,7 @@ describe('keys create', () => {
 
   test('an owner that is named must exist, unless it is to be made', async () => {
     const { code, stdout, stderr } = await rig.latchkey(
-      'keys',
-      'create',
-      '--name',
-      'x',
-      '--owner',
-      'nobody/here',
+      ...'keys create --name x --owner nobody/here'.split(' '),
     )
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
     expect(stderr).toMatch(/^latchkey: .*nobody/)
@@ -154,8 +139,8 @@ describe('keys, once they exist', () => {
     const key = parse(
       (
         await rig.latchkey(
-          ...['keys', 'create', '--name', 'u', '--model', 'a*', '--guardrail', 'pii-mask', '--json'],
-          ...['--policy', 'chat', '--expires', '30d', '--not-before', '2026-01-01', '--deny-model', 'b'],
+          ...'keys create --name u --model a* --guardrail pii-mask --json --policy chat'.split(' '),
+          ...'--expires 30d --not-before 2026-01-01 --deny-model b'.split(' '),
         )
       ).stdout,
     )
@@ -169,25 +154,24 @@ describe('keys, once they exist', () => {
     })
     expect(await update('--no-models')).toMatchObject({ models: [] })
     expect(await update('--clear-models', '--clear-deny-models', '--clear-policies')).toMatchObject({
-      ...{ name: 'v', models: null, denied_models: [], policies: [], guardrails: ['pii-mask'] },
+      name: 'v',
+      models: null,
+      denied_models: [],
+      policies: [],
+      guardrails: ['pii-mask'],
     })
     expect(await update('--clear-guardrails', '--clear-expires', '--clear-not-before')).toMatchObject({
-      ...{ guardrails: [], expires_at: null, not_before: null },
+      guardrails: [],
+      expires_at: null,
+      not_before: null,
     })
     expect(
-      await update(
-        '--expires',
-        '2999-01-01',
-        '--not-before',
-        '2027-01-01',
-        '--policy',
-        'chat',
-        '--deny-model',
-        'z',
-      ),
+      await update(...'--expires 2999-01-01 --not-before 2027-01-01 --policy chat --deny-model z'.split(' ')),
     ).toMatchObject({
-      ...{ expires_at: '2999-01-01T00:00:00.000Z', not_before: '2027-01-01T00:00:00.000Z' },
-      ...{ policies: ['chat'], denied_models: ['z'] },
+      expires_at: '2999-01-01T00:00:00.000Z',
+      not_before: '2027-01-01T00:00:00.000Z',
+      policies: ['chat'],
+      denied_models: ['z'],
     })
     expect(await rig.latchkey('keys', 'update', id)).toMatchObject({
       code: 64,

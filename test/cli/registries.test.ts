@@ -53,7 +53,9 @@ test('policies: create, list, show, update, delete; each change is a new version
   expect(await rig.json('policies', 'show', 'chat')).toEqual(chat)
   expect(await rig.json('policies', 'update', 'chat', '--no-models', '--guardrail', 'jailbreak')).toEqual({
     ...chat,
-    ...{ version: 2, models: [], guardrails: ['jailbreak'] },
+    version: 2,
+    models: [],
+    guardrails: ['jailbreak'],
   })
   const cleared = { ...chat, version: 3, models: null, denied_models: [], guardrails: [] }
   expect(
@@ -112,14 +114,12 @@ test('owners: create, list, show, update, disable, enable, delete', async () => 
   expect(
     await rig.json('owners', 'create', 'acme/search', '--with-parents', '--model', 'gpt-*'),
   ).toMatchObject({
-    ...{
-      path: 'acme/search',
-      status: 'active',
-      models: ['gpt-*'],
-      denied_models: [],
-      policies: [],
-      guardrails: [],
-    },
+    path: 'acme/search',
+    status: 'active',
+    models: ['gpt-*'],
+    denied_models: [],
+    policies: [],
+    guardrails: [],
   })
   await fails(1, /^latchkey: .*acme/, 'owners', 'create', 'acme')
   const paths = (await rig.json('owners', 'list')) as readonly { path: string }[]
@@ -127,7 +127,9 @@ test('owners: create, list, show, update, disable, enable, delete', async () => 
   expect(
     await rig.json('owners', 'update', 'acme', '--guardrail', 'pii-mask', '--deny-model', 'x'),
   ).toMatchObject({
-    ...{ models: null, denied_models: ['x'], guardrails: ['pii-mask'] },
+    models: null,
+    denied_models: ['x'],
+    guardrails: ['pii-mask'],
   })
   expect(await rig.json('owners', 'disable', 'acme')).toMatchObject({ path: 'acme', status: 'disabled' })
   await rig.does('keys', 'create', '--name', 'below', '--owner', 'acme/search')
@@ -136,7 +138,7 @@ test('owners: create, list, show, update, disable, enable, delete', async () => 
   await rig.does('limits', 'create', '--owner', 'acme', '--limit', 'requests=9/hour')
   expect(await rig.json('owners', 'show', 'acme')).toMatchObject({ path: 'acme', limits: [{ amount: 9 }] })
   expect((await rig.latchkey('owners', 'show', 'acme')).stdout).toMatch(
-    /^id +own_\S+\npath +acme\n[^]*\n\nID +SUBJECT/,
+    /^id +own_\S+\npath +acme\n[\s\S]*\n\nID +SUBJECT/,
   )
   await fails(1, /^latchkey: .*acme/, 'owners', 'delete', 'acme')
   await rig.does('owners', 'create', 'empty')
@@ -165,7 +167,9 @@ describe('limits', () => {
       period: 'total',
     })
     expect(await rig.json('limits', 'update', id, '--period', 'day', '--zone', 'Asia/Tokyo')).toMatchObject({
-      ...{ amount: 2_000, period: 'day', zone: 'Asia/Tokyo' },
+      amount: 2_000,
+      period: 'day',
+      zone: 'Asia/Tokyo',
     })
     const [now] = (await rig.json('limits', 'list', '--key', keyId)) as readonly { id: number }[]
     expect(await rig.does('limits', 'delete', String(now?.id))).toBe(`deleted limit ${now?.id}\n`)
