@@ -2,7 +2,10 @@
 import type { AuthRequest } from './auth-request.ts'
 import type { ClientShape } from './decision.ts'
 
-/** On paths that both providers use, `anthropic-version` means Anthropic. Whatever is unknown gets OpenAI's shape. */
+/**
+ * On paths that both providers use, `anthropic-version` means Anthropic. Whatever is unknown gets OpenAI's
+ * shape.
+ */
 export const clientShapeOf = ({ path, headers }: Pick<AuthRequest, 'path' | 'headers'>): ClientShape => {
   const query = path.indexOf('?')
   const resource = query < 0 ? path : path.slice(0, query)

@@ -25,7 +25,9 @@ import {
   CheckResponse,
 } from './gen/envoy/service/auth/v3/external_auth.ts'
 
-/** How "cannot know" is told: by a 503 of ours, or in a form that leaves the choice to Envoy's failure mode. */
+/**
+ * How "cannot know" is told: by a 503 of ours, or in a form that leaves the choice to Envoy's failure mode.
+ */
 export type FailureAnswer = 'in_band' | 'grpc_error' | 'error_response'
 
 export type AuthorizationOptions = Readonly<{
@@ -44,7 +46,10 @@ export type AuthorizationDeps = Readonly<{
   logDecision: DecisionLog
 }>
 
-/** Bytes in, bytes out: what fails to decode or to encode becomes an answer here, and not a gRPC error in grpc-js. */
+/**
+ * Bytes in, bytes out: what fails to decode or to encode becomes an answer here, and not a gRPC error in
+ * grpc-js.
+ */
 export const AUTHORIZATION_SERVICE = {
   check: {
     ...AuthorizationService.check,

@@ -27,7 +27,10 @@ const GUARDRAILS_EXTENSION = 'latchkey_guardrails'
 
 type Headers = Readonly<{ headers: Map<string, string[]>; pseudo: Map<string, string> }>
 
-/** Envoy fills one of the two forms, by encode_raw_headers: lines, or a map whose repeated lines are joined with a comma. */
+/**
+ * Envoy fills one of the two forms, by encode_raw_headers: lines, or a map whose repeated lines are joined
+ * with a comma.
+ */
 const readHeaders = ({ headerMap, headers: joined }: AttributeContext_HttpRequest): Headers => {
   const read: Headers = { headers: new Map(), pseudo: new Map() }
   for (const header of headerMap?.headers ?? []) addHeader(read, header.key, textOf(header))

@@ -1,4 +1,5 @@
-// Decision to CheckResponse, through one builder that cannot leave the status unset: to Envoy an unset one means allowed.
+// Decision to CheckResponse, through one builder that cannot leave the status unset: to Envoy an unset one
+// means allowed.
 import { status } from '@grpc/grpc-js'
 import type { Allow, ClientShape, Decision, Deny, Listing } from '../check/decision.ts'
 import { REASONS } from '../check/decision.ts'
@@ -21,7 +22,10 @@ export type ResponseContext = Readonly<{
   nowMs: number
 }>
 
-/** Throws only when something in the decision cannot be sent, which is our bug; a Deny made of our own words always encodes. */
+/**
+ * Throws only when something in the decision cannot be sent, which is our bug; a Deny made of our own words
+ * always encodes.
+ */
 export const toCheckResponse = (decision: Decision, context: ResponseContext): CheckResponse => {
   const facts = factsOf(decision, context)
   if (decision.outcome === 'allow')
@@ -30,7 +34,10 @@ export const toCheckResponse = (decision: Decision, context: ResponseContext): C
   return respond({ $case: 'deniedResponse', value }, facts)
 }
 
-/** "Cannot know", left to Envoy's failure mode: Envoy 1.37 and later show the answer, or allow when the operator said so. */
+/**
+ * "Cannot know", left to Envoy's failure mode: Envoy 1.37 and later show the answer, or allow when the
+ * operator said so.
+ */
 export const toErrorResponse = (deny: Deny, context: ResponseContext): CheckResponse =>
   respond({ $case: 'errorResponse', value: refused(deny, context) }, factsOf(deny, context))
 

@@ -1,4 +1,5 @@
-// One server span for each Check: a child of Envoy's, told by the gRPC metadata and never by the client's own headers.
+// One server span for each Check: a child of Envoy's, told by the gRPC metadata and never by the client's own
+// headers.
 import type { Metadata } from '@grpc/grpc-js'
 import { status } from '@grpc/grpc-js'
 import type { Context, Span, TextMapGetter } from '@opentelemetry/api'

@@ -1,14 +1,18 @@
-// Until when a Check may work: the smallest of what Envoy grants and what we allow, less the time to answer in.
+// Until when a Check may work: the smallest of what Envoy grants and what we allow, less the time to answer
+// in.
 import type { Metadata } from '@grpc/grpc-js'
 import type { Clock } from '../kernel/clock.ts'
 import { machineNowMs } from '../kernel/clock.ts'
 
-/** Left for the answer to reach Envoy before Envoy stops waiting: a stream that it resets counts against the connection. */
+/**
+ * Left for the answer to reach Envoy before Envoy stops waiting: a stream that it resets counts against the
+ * connection.
+ */
 const ANSWER_MS = 20
 
 /**
- * Monotonic milliseconds. grpc-js has turned `grpc-timeout`, which covers all tries, into an instant of the machine's clock
- * (Infinity without one); Envoy tells what is left for this try in its own header.
+ * Monotonic milliseconds. grpc-js has turned `grpc-timeout`, which covers all tries, into an instant of the
+ * machine's clock (Infinity without one); Envoy tells what is left for this try in its own header.
  */
 export const deadlineOf = (
   call: Readonly<{ metadata: Metadata; getDeadline(): Date | number }>,

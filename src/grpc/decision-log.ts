@@ -1,4 +1,5 @@
-// One JSON line for a decision at most: denials at info, cannot-know and bugs at error, allows sampled.
+// One line for a decision at most: denials at info, what cannot be known and bugs at error, allows sampled.
+import type { Deny } from '../check/decision.ts'
 import { quoted } from '../check/quoted.ts'
 import type { Call } from '../kernel/call.ts'
 import type { Logger } from '../telemetry/logger.ts'
@@ -19,8 +20,8 @@ export const createDecisionLog =
   (outcome, facts) => {
     const { kind, decision } = outcome
     if (kind !== 'decided')
-      log.error({ ...fieldsOf(outcome, facts), ...errorFields(outcome.error) }, 'check failed')
-    else if (decision.outcome === 'deny') log.info(fieldsOf(outcome, facts), 'check denied')
+      log.error({ ...fieldsOf(outcome, facts), ...errorFields(outcome) }, 'check failed')
+    else if (decision.outcome === 'deny') log[levelOf(decision)](fieldsOf(outcome, facts), 'check denied')
     else if (Math.random() < allowSampleRate) log.info(fieldsOf(outcome, facts), 'check passed')
   }
 
@@ -49,10 +50,17 @@ const fieldsOf = (
   }
 }
 
-const errorFields = (error: unknown) => {
+/** A name that nobody knows is the operator's mistake, and the client can do nothing about it. */
+const levelOf = ({ reason }: Deny): 'info' | 'warn' => (reason === 'policy_unresolved' ? 'warn' : 'info')
+
+/** Where it was thrown matters for a bug; in an outage it would be the same for every request. */
+const errorFields = ({ kind, error }: CheckOutcome) => {
   if (!(error instanceof Error)) return { error: redacted(String(error)) }
-  const cause = error.cause instanceof Error ? redacted(error.cause.message) : undefined
-  return { error: redacted(error.message), cause, stack: redacted(error.stack ?? '') }
+  return {
+    error: redacted(error.message),
+    cause: error.cause instanceof Error ? redacted(error.cause.message) : undefined,
+    stack: kind === 'bug' ? redacted(error.stack ?? '') : undefined,
+  }
 }
 
 /** Escaped and cut by the one rule for words of a client; its quotes are left to JSON. */

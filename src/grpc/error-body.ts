@@ -10,7 +10,8 @@ export const errorBody = (shape: ClientShape, { reason, message }: Deny, decisio
       : openAiError(reason, message, decisionId),
   )
 
-// https://platform.openai.com/docs/guides/error-codes: SDKs type errors by status and show type, param and code.
+// https://platform.openai.com/docs/guides/error-codes: SDKs type errors by status and show type, param and
+// code.
 const openAiError = (reason: DenyReason, message: string, decisionId: string) => ({
   error: {
     message,

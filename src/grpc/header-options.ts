@@ -1,10 +1,14 @@
-// Headers as Envoy is told to set them; every value is checked here, because Envoy answers 503 to a control byte.
+// Headers as Envoy is told to set them; every value is checked here, because Envoy answers 503 to a control
+// byte.
 import type { HeaderValueOption } from './gen/envoy/config/core/v3/base.ts'
 import { HeaderValueOption_HeaderAppendAction } from './gen/envoy/config/core/v3/base.ts'
 
 export type Headers = ReadonlyMap<string, string>
 
-/** All of them overwrite. Throws when a name or a value has a byte that cannot stand in a header: our bug, never sent. */
+/**
+ * All of them overwrite. Throws when a name or a value has a byte that cannot stand in a header: our bug,
+ * never sent.
+ */
 export const overwriting = (headers: Headers): readonly HeaderValueOption[] =>
   Array.from(headers, ([name, value]) => overwrite(name, value))
 
@@ -12,7 +16,8 @@ const NAME = /^[a-z0-9_-]+$/
 const VALUE = /^[\x20-\x7e]*$/
 const NO_BYTES = Buffer.alloc(0)
 
-// append_action alone is ignored for request headers, append alone is deprecated for response headers: say both, the same.
+// append_action alone is ignored for request headers, append alone is deprecated for response headers: say
+// both, the same.
 const overwrite = (key: string, value: string): HeaderValueOption => {
   if (!NAME.test(key) || !VALUE.test(value))
     throw new Error(`header ${JSON.stringify(key)} has a name or value that cannot be sent`)

@@ -1,4 +1,5 @@
-// grpc.health.v1: whether new requests should come here, for the server as a whole and for the Authorization service.
+// grpc.health.v1: whether new requests should come here, for the server as a whole and for the Authorization
+// service.
 import type { ServerWritableStream } from '@grpc/grpc-js'
 import { status } from '@grpc/grpc-js'
 import type { HealthCheckRequest, HealthCheckResponse, HealthServer } from './gen/grpc/health/v1/health.ts'

@@ -1,7 +1,9 @@
 // The body of GET /v1/models, in the shape that the caller's SDK parses.
 import type { ClientShape } from '../check/decision.ts'
 
-/** JSON text. Nobody tells when a model was made, so both shapes carry the epoch where they need an instant. */
+/**
+ * JSON text. Nobody tells when a model was made, so both shapes carry the epoch where they need an instant.
+ */
 export const modelListBody = (shape: ClientShape, models: readonly string[]): string =>
   JSON.stringify(shape === 'anthropic' ? anthropicList(models) : openAiList(models))
 

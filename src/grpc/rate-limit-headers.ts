@@ -1,7 +1,10 @@
 // The x-ratelimit-* headers, in OpenAI's format, from the limit with the least remaining.
 import type { QuotaState } from '../quota/quota.ts'
 
-/** Names and values; empty without limits. `nowMs` is the database's time. A total never resets and says so by silence. */
+/**
+ * Names and values; empty without limits. `nowMs` is the database's time. A total never resets and says so by
+ * silence.
+ */
 export const rateLimitHeaders = (
   limits: readonly QuotaState[],
   nowMs: number,

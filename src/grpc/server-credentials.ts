@@ -18,7 +18,7 @@ export const serverCredentials = async (
     if (address.kind === 'unix' || isLoopback(address.host)) return ServerCredentials.createInsecure()
     throw new Rejection(
       'invalid',
-      `listening on ${address.host} is reachable from other machines: it needs a TLS certificate, its key and a client authority`,
+      `${address.host} is reachable from other machines: it needs a TLS certificate, its key and a client authority`,
     )
   }
   if (address.kind === 'unix')

@@ -39,11 +39,16 @@ export type GrpcServer = Readonly<{
   address: string
   /** Not serving until told. Checks are answered either way. */
   setServing(serving: boolean): void
-  /** NOT_SERVING, the delay, no new work, what is in flight finished (at most checkTimeoutMs), closed. Once. */
+  /**
+   * NOT_SERVING, the delay, no new work, what is in flight finished (at most checkTimeoutMs), closed. Once.
+   */
   drain(): Promise<void>
 }>
 
-/** OpenTelemetry must have started: instruments are made here. Throws Rejection when it cannot listen as asked. */
+/**
+ * OpenTelemetry must have started: instruments are made here. Throws Rejection when it cannot listen as
+ * asked.
+ */
 export const startGrpcServer = async (
   options: GrpcServerOptions,
   deps: GrpcServerDeps,
@@ -76,15 +81,18 @@ export const startGrpcServer = async (
   }
 }
 
-/** Headers, the path twice and the frame around the body. Envoy takes 60 KiB of headers unless told otherwise. */
+/**
+ * Headers, the path twice and the frame around the body. Envoy takes 60 KiB of headers unless told otherwise.
+ */
 const HEAD_ROOM_BYTES = 1_048_576
 
 const RESETS = 1_000_000
 
 /**
- * Node closes a connection after a burst of 1,000 streams that its peer resets. Envoy's are Checks that outlived its timeout, and
- * on the connection that dies wait innocent ones (envoyproxy shares one with all workers' requests). Who may connect is decided by
- * the socket's mode or by TLS, so the guard protects nobody here. grpc-js passes no such option to http2.createServer.
+ * Node closes a connection after a burst of 1,000 streams that its peer resets. Envoy's resets are Checks
+ * that outlived its timeout, and innocent ones wait on the same connection. Who may connect is decided by the
+ * socket's mode or by TLS, so the guard protects nobody here. grpc-js passes no such option to
+ * http2.createServer: its own object is reached.
  */
 const tolerateResets = (server: Server): void => {
   const http2Options: unknown = Reflect.get(server, 'commonServerOptions')

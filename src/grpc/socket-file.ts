@@ -1,4 +1,5 @@
-// A socket file that appears at its public path only when it is ready: right mode, right group, already listening.
+// A socket file that appears at its public path only when it is ready: right mode, right group, already
+// listening.
 import { randomBytes } from 'node:crypto'
 import { chmod, chown, mkdir, readFile, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
@@ -12,9 +13,10 @@ export type SocketFileOptions = Readonly<{
 }>
 
 /**
- * `bind` listens on the private path it is given. A socket that stands at the public path already, of a process that is
- * about to leave, is replaced in one step; connections that it has stay with it. The public path is never unlinked, not even
- * by its owner: between a look and an unlink a successor could have put its own there. Throws Rejection.
+ * `bind` listens on the private path it is given. A socket that stands at the public path already, of a
+ * process that is about to leave, is replaced in one step; connections that it has stay with it. The public
+ * path is never unlinked, not even by its owner: between a look and an unlink a successor could have put its
+ * own there. Throws Rejection.
  */
 export const bindSocketFile = async (
   options: SocketFileOptions,
@@ -41,7 +43,10 @@ export const bindSocketFile = async (
   }
 }
 
-/** sun_path ends after 108 bytes on Linux and 104 elsewhere; beyond it, a path is cut and another file is bound. */
+/**
+ * sun_path ends after 108 bytes on Linux and 104 elsewhere; beyond it, a path is cut and another file is
+ * bound.
+ */
 const MOST_PATH_BYTES = 103
 
 const assertFits = (path: string): void => {

@@ -1,4 +1,5 @@
-// What the model server may rely on: on every Allow each header that is ours is set, or removed with what the client planted.
+// What the model server may rely on: on every Allow each header that is ours is set, or removed with what the
+// client planted.
 import type { Allow } from '../check/decision.ts'
 import type { Headers } from './header-options.ts'
 

@@ -13,7 +13,10 @@ export type Logger = Readonly<
 
 export type LogDestination = Readonly<{ write(line: string): void }>
 
-/** Standard output when no destination is given; written before the call returns, so that a crash loses nothing. */
+/**
+ * Standard output when no destination is given; written before the call returns, so that a crash loses
+ * nothing.
+ */
 export const createLogger = (
   { level, format }: Readonly<{ level: LogLevel; format: LogFormat }>,
   destination: LogDestination = pino.destination({ fd: 1, sync: true }),

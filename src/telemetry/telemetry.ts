@@ -16,8 +16,9 @@ export type Telemetry = Readonly<{
   /** The metrics page in Prometheus' text format; empty when metrics are off. */
   renderMetrics(): Promise<string>
   /**
-   * Sends what is buffered and stops. Waits for a collector that does not answer no longer than five seconds; the request
-   * to it may keep the process until the exporter gives up, after ten seconds unless OTEL_EXPORTER_OTLP_TIMEOUT differs.
+   * Sends what is buffered and stops. Waits for a collector that does not answer no longer than five seconds;
+   * the request to it may keep the process until the exporter gives up, after ten seconds unless
+   * OTEL_EXPORTER_OTLP_TIMEOUT differs.
    */
   close(): Promise<void>
 }>

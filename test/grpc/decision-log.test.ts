@@ -47,6 +47,10 @@ it('a refusal is one line at info that says why, whose and for what', async () =
   ])
 })
 
+it('a name that nobody knows is told louder than what a client did wrong', async () => {
+  expect(await linesOf(async () => deny('policy_unresolved', 'words'))).toMatchObject([{ level: 'warn' }])
+})
+
 it.each(['in_band', 'grpc_error'] as const)(
   'what cannot be known is one line at error (%s)',
   async (failureAnswer) => {

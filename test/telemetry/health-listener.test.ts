@@ -77,7 +77,7 @@ it('a port that is taken, and a socket file, are refused in words', async () => 
   await expect(startHealthListener({ listen: address }, deps)).rejects.toThrow(
     `cannot listen on ${address} for health`,
   )
-  await expect(startHealthListener({ listen: 'unix:/tmp/x' }, deps)).rejects.toThrow('takes HOST:PORT')
+  await expect(startHealthListener({ listen: 'unix:/run/x' }, deps)).rejects.toThrow('takes HOST:PORT')
 })
 
 it('closing does not wait for a connection that is kept alive', async () => {
