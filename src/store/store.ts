@@ -13,6 +13,9 @@ import { createOwnerBook } from './books/owner-book.ts'
 import { createPolicyBook } from './books/policy-book.ts'
 import type { MigrationStatus } from './migrate.ts'
 import { migrate, migrationStatus } from './migrate.ts'
+import { openMysqlBackend } from './mysql/mysql-backend.ts'
+import type { MysqlOptions } from './mysql/pools.ts'
+import { DEFAULT_MYSQL_OPTIONS } from './mysql/pools.ts'
 import type { SqliteOptions } from './sqlite/sqlite-backend.ts'
 import { DEFAULT_SQLITE_OPTIONS, openSqliteBackend } from './sqlite/sqlite-backend.ts'
 
@@ -41,15 +44,17 @@ export type StoreOptions = Readonly<{
   url: string
   clock: DatabaseClock
   sqlite?: Partial<SqliteOptions>
+  mysql?: Partial<MysqlOptions>
 }>
 
 /** Throws Rejection for a URL that cannot be a store's, Failure store_unavailable when the store cannot be reached. */
 export const openStore = async (options: StoreOptions): Promise<Store> =>
   createStore(await openBackend(options), options.clock)
 
-const openBackend = async ({ url, clock, sqlite }: StoreOptions): Promise<Backend> => {
+const openBackend = async ({ url, clock, sqlite, mysql }: StoreOptions): Promise<Backend> => {
   if (url.startsWith('sqlite:'))
     return openSqliteBackend(sqlitePath(url), clock, { ...DEFAULT_SQLITE_OPTIONS, ...sqlite })
+  if (url.startsWith('mysql:')) return openMysqlBackend(url, clock, { ...DEFAULT_MYSQL_OPTIONS, ...mysql })
   throw new Rejection('invalid', 'a store is sqlite:PATH or mysql://USER:PASSWORD@HOST:PORT/DATABASE')
 }
 
