@@ -22,7 +22,9 @@ export const addServe = (program: Command): void => {
     const { startApp } = await import('../app.ts')
     const stop = listenForStop()
     try {
-      const app = await startApp(config)
+      const app = await Promise.race([startApp(config), stop.received])
+      // Asked to stop before anything was promised to anybody: a store that does not answer must not hold us up.
+      if (typeof app === 'string') process.exit(0)
       await stop.received
       await app.stop()
     } finally {

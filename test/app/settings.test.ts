@@ -1,0 +1,292 @@
+// Every setting is tested to bite in the running program; what is not enforced must not exist.
+import { mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { credentials, status } from '@grpc/grpc-js'
+import { afterAll, describe, expect, test } from 'vitest'
+import { SETTING_NAMES } from '../../src/config/sources.ts'
+import { createClock } from '../../src/kernel/clock.ts'
+import { Rejection } from '../../src/kernel/failure.ts'
+import { NO_RULES } from '../../src/policy/policy.ts'
+import type { Store } from '../../src/store/store.ts'
+import { openStore } from '../../src/store/store.ts'
+import type { AppRig } from '../support/app-rig.ts'
+import { aDirectory, aKeyIn, anApp, mintSecret, onClose } from '../support/app-rig.ts'
+import { createAuthority, createCertificate } from '../support/certificates.ts'
+
+/** `drain_delay` needs a process that is told to stop: serve.test.ts. */
+const tested = new Set<string>(['drain_delay'])
+
+/** Names the settings that the test proves. */
+const bites = (
+  names: readonly (typeof SETTING_NAMES)[number][],
+  what: string,
+  body: () => Promise<void>,
+): void => {
+  for (const name of names) tested.add(name)
+  test(`${names.join(', ')}: ${what}`, body)
+}
+
+afterAll(() => {
+  expect(SETTING_NAMES.filter((name) => !tested.has(name))).toEqual([])
+})
+
+const A_LIMIT = { unit: 'requests', period: 'day', zone: 'UTC' } as const
+
+/** Another process's hand in the same store: the app does not hear of its changes. */
+const elsewhere = async ({ databaseUrl }: AppRig): Promise<Store> => {
+  const store = await openStore({ url: databaseUrl, clock: createClock() })
+  onClose(() => store.close())
+  return store
+}
+
+/** Nobody can write while it is held. */
+const blockStore = ({ directory }: AppRig): void => {
+  const database = new DatabaseSync(join(directory, 'store.db'))
+  database.exec('BEGIN IMMEDIATE')
+  onClose(() => database.close())
+}
+
+describe('where it stands', () => {
+  bites(['database_url'], 'keys are kept where it says, and found there after a restart', async () => {
+    const url = `sqlite:${join(await aDirectory(), 'other.db')}`
+    const first = await anApp({ database_url: url })
+    const { secret } = await aKeyIn(first.app.store)
+    await first.app.stop()
+    const second = await anApp({ database_url: url })
+    expect(await second.answer(secret)).toMatchObject({ allowed: true })
+  })
+
+  bites(['listen', 'socket_mode', 'socket_group'], 'a socket file of that mode and group', async () => {
+    const directory = join(await aDirectory(), 'run')
+    mkdirSync(directory)
+    const path = join(directory, 's')
+    const group = String(process.getgroups?.().at(-1) ?? process.getgid?.())
+    const rig = await anApp({ listen: `unix:${path}`, socket_mode: '0606', socket_group: group })
+    expect(rig.app.address).toBe(`unix:${path}`)
+    const { mode, gid } = statSync(path)
+    expect([mode & 0o777, gid]).toEqual([0o606, Number(group)])
+    expect(await rig.answer(mintSecret())).toMatchObject({ reason: 'invalid_key' })
+  })
+
+  bites(
+    ['tls_cert_file', 'tls_key_file', 'tls_client_ca_file'],
+    'only who has a certificate is answered',
+    async () => {
+      const directory = await aDirectory()
+      const authority = createAuthority('test')
+      const server = createCertificate('server', authority)
+      const client = createCertificate('client', authority)
+      const file = (name: string, content: string) => {
+        writeFileSync(join(directory, name), content)
+        return join(directory, name)
+      }
+      const settings = {
+        tls_cert_file: file('cert', server.certPem),
+        tls_key_file: file('key', server.keyPem),
+        tls_client_ca_file: file('ca', authority.certPem),
+      }
+      const ca = Buffer.from(authority.certPem)
+      const known = credentials.createSsl(ca, Buffer.from(client.keyPem), Buffer.from(client.certPem))
+      expect(await (await anApp(settings, known)).answer(mintSecret())).toMatchObject({
+        reason: 'invalid_key',
+      })
+      const stranger = await anApp(settings, credentials.createSsl(ca))
+      await expect(stranger.answer(mintSecret())).rejects.toMatchObject({ code: status.UNAVAILABLE })
+    },
+  )
+
+  test('beyond loopback, or with a certificate that cannot be read, it does not start', async () => {
+    await expect(anApp({ listen: '0.0.0.0:0' })).rejects.toThrow(Rejection)
+    const absent = { tls_cert_file: '/absent', tls_key_file: '/absent', tls_client_ca_file: '/absent' }
+    await expect(anApp(absent)).rejects.toThrow(/the TLS \S+ cannot be read/)
+  })
+
+  bites(['health_listen'], 'probes and metrics are served there, or nowhere', async () => {
+    const { app } = await anApp({ health_listen: '127.0.0.1:0' })
+    const get = (path: string) => fetch(`http://${app.healthAddress}${path}`)
+    expect((await get('/livez')).status).toBe(200)
+    expect(await (await get('/readyz')).json()).toEqual({
+      status: 'ready',
+      components: { store: { ok: true, essential: false }, serving: { ok: true } },
+    })
+    const metrics = await (await get('/metrics')).text()
+    expect(metrics).toMatch(/^latchkey_build_info\{[^}]*version="[^"]+"/m)
+    expect(metrics).toMatch(/^latchkey_charges_wasted_total 0$/m)
+    expect((await anApp({ health_listen: 'off' })).app.healthAddress).toBeUndefined()
+  })
+})
+
+describe('a Check', () => {
+  bites(['check_timeout'], 'ends a wait that Envoy would let go on', async () => {
+    const rig = await anApp({ check_timeout: '100ms' })
+    const { secret } = await aKeyIn(rig.app.store, { limits: [{ ...A_LIMIT, amount: 5 }] })
+    blockStore(rig)
+    const { httpStatus } = await rig.answer(secret)
+    expect(httpStatus).toBe(503)
+  })
+
+  bites(['failure_answer'], 'leaves to Envoy what cannot be known', async () => {
+    const rig = await anApp({ check_timeout: '100ms', failure_answer: 'grpc_error' })
+    const { secret } = await aKeyIn(rig.app.store, { limits: [{ ...A_LIMIT, amount: 5 }] })
+    blockStore(rig)
+    await expect(rig.answer(secret)).rejects.toMatchObject({ code: status.UNAVAILABLE })
+    const other = await anApp({ check_timeout: '100ms', failure_answer: 'error_response' })
+    const key = await aKeyIn(other.app.store, { limits: [{ ...A_LIMIT, amount: 5 }] })
+    blockStore(other)
+    expect((await other.ask(key.secret)).httpResponse?.$case).toBe('errorResponse')
+  })
+
+  bites(['max_body'], 'a body of that size arrives, one that is much larger does not', async () => {
+    const rig = await anApp({ max_body: '1MiB' })
+    const { secret } = await aKeyIn(rig.app.store)
+    expect(await rig.answer(secret, { body: Buffer.alloc(1_048_576) })).toMatchObject({ allowed: true })
+    const large = rig.answer(secret, { body: Buffer.alloc(3 * 1_048_576) })
+    await expect(large).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED })
+  })
+
+  bites(['credential_headers'], 'a key is found there only, and removed from there', async () => {
+    const rig = await anApp({ credential_headers: 'X-My-Key' })
+    const { secret } = await aKeyIn(rig.app.store)
+    expect(await rig.answer(secret)).toMatchObject({ reason: 'missing_key' })
+    const { httpResponse } = await rig.ask(secret, { headers: [['x-my-key', secret]] })
+    if (httpResponse?.$case !== 'okResponse') throw new Error('not allowed')
+    expect(httpResponse.value.headersToRemove).toContain('x-my-key')
+    expect(httpResponse.value.headersToRemove).not.toContain('x-api-key')
+  })
+
+  bites(['key_formats'], 'secrets of other forms are refused before any look-up', async () => {
+    const secret = `sk-${'a'.repeat(30)}`
+    const refusing = await anApp()
+    await aKeyIn(refusing.app.store, {}, secret)
+    expect(await refusing.answer(secret)).toMatchObject({ reason: 'invalid_key' })
+    expect(refusing.app.directory.size().entries).toBe(0)
+    const accepting = await anApp({ key_formats: 'lk_:39:crc32,sk-:33:none' })
+    await aKeyIn(accepting.app.store, {}, secret)
+    expect(await accepting.answer(secret)).toMatchObject({ allowed: true })
+  })
+
+  bites(['model_header'], 'a model named there must be the one in the body', async () => {
+    const rules = { ...NO_RULES, models: ['gpt-*'] }
+    const request = (secret: string) => ({
+      headers: [
+        ['x-model', 'gpt-5'],
+        ['x-api-key', secret],
+      ] as const,
+      body: JSON.stringify({ model: 'gpt-4' }),
+    })
+    const reading = await anApp({ model_header: 'X-Model' })
+    const { secret } = await aKeyIn(reading.app.store, { rules })
+    expect(await reading.answer(secret, request(secret))).toMatchObject({ reason: 'model_conflict' })
+    const blind = await anApp()
+    const other = await aKeyIn(blind.app.store, { rules })
+    expect(await blind.answer(other.secret, request(other.secret))).toMatchObject({ allowed: true })
+  })
+})
+
+describe('memory', () => {
+  bites(['cache_max_entries'], 'no more keys than that are remembered', async () => {
+    const rig = await anApp({ cache_max_entries: '2' })
+    for (let each = 0; each < 5; each += 1) await rig.answer(mintSecret())
+    expect(rig.app.directory.size().entries).toBe(2)
+  })
+
+  bites(['cache_max_size'], 'no more memory than that is taken', async () => {
+    const rig = await anApp({ cache_max_size: '64KiB' })
+    await Promise.all(Array.from({ length: 300 }, () => rig.answer(mintSecret())))
+    const { entries, bytes } = rig.app.directory.size()
+    expect(bytes).toBeLessThanOrEqual(65_536)
+    expect(entries).toBeLessThan(300)
+  })
+
+  bites(['cache_positive_ttl'], 'for that long a change elsewhere is not seen', async () => {
+    for (const [ttl, reason] of [
+      ['1h', 'allow'],
+      ['1ms', 'key_disabled'],
+    ] as const) {
+      const rig = await anApp({ cache_positive_ttl: ttl })
+      const { id, secret } = await aKeyIn(rig.app.store)
+      expect(await rig.answer(secret)).toMatchObject({ allowed: true })
+      await (await elsewhere(rig)).keyBook.setKeyDisabled(id, true)
+      expect(await rig.answer(secret)).toMatchObject({ reason })
+    }
+  })
+
+  bites(['cache_absent_ttl'], 'for that long a key made elsewhere is not seen', async () => {
+    for (const [ttl, reason] of [
+      ['1h', 'invalid_key'],
+      ['1ms', 'allow'],
+    ] as const) {
+      const rig = await anApp({ cache_absent_ttl: ttl })
+      const secret = mintSecret()
+      expect(await rig.answer(secret)).toMatchObject({ reason: 'invalid_key' })
+      await aKeyIn(await elsewhere(rig), {}, secret)
+      expect(await rig.answer(secret)).toMatchObject({ reason })
+    }
+  })
+
+  test('a change in this very process is seen at once, whatever is remembered', async () => {
+    const rig = await anApp({ cache_positive_ttl: '1h', cache_absent_ttl: '1h' })
+    const secret = mintSecret()
+    expect(await rig.answer(secret)).toMatchObject({ reason: 'invalid_key' })
+    const { id } = await aKeyIn(rig.app.store, { limits: [{ ...A_LIMIT, amount: 1 }] }, secret)
+    expect(await rig.answer(secret)).toMatchObject({ allowed: true })
+    expect(await rig.answer(secret)).toMatchObject({ reason: 'quota_exhausted' })
+    const [limit] = await rig.app.store.limitBook.listLimits(id)
+    await rig.app.store.limitBook.updateLimit(limit?.id ?? 0, { amount: 2 })
+    expect(await rig.answer(secret)).toMatchObject({ allowed: true })
+    await rig.app.store.ownerBook.setOwnerDisabled('acme', true)
+    expect(await rig.answer(secret)).toMatchObject({ reason: 'owner_disabled' })
+  })
+
+  bites(['retry_horizon'], 'a retry within it is charged once, a later one again', async () => {
+    const patient = await anApp({ retry_horizon: '1h' })
+    const limits = [{ ...A_LIMIT, amount: 1_000 }]
+    const one = await aKeyIn(patient.app.store, { limits })
+    for (let each = 0; each < 3; each += 1) await patient.answer(one.secret, { id: 'same' })
+    expect(await usedOf(patient.app.store, one.id)).toBe(1)
+    const forgetful = await anApp({ retry_horizon: '51ms', check_timeout: '50ms' })
+    const two = await aKeyIn(forgetful.app.store, { limits })
+    await expect
+      .poll(async () => {
+        await forgetful.answer(two.secret, { id: 'same' })
+        return usedOf(forgetful.app.store, two.id)
+      })
+      .toBeGreaterThan(1)
+  })
+})
+
+describe('the log', () => {
+  const decisions = ({ log }: AppRig) => log.filter((line) => /check (passed|denied)/.test(line))
+
+  bites(['log_level'], 'less grave lines are not written', async () => {
+    const quiet = await anApp({ log_level: 'error' })
+    await quiet.answer(mintSecret())
+    expect(quiet.log).toEqual([])
+    const loud = await anApp({ log_level: 'info' })
+    await loud.answer(mintSecret())
+    expect(decisions(loud)).toHaveLength(1)
+  })
+
+  bites(['log_format'], 'JSON for machines, words for people', async () => {
+    const { log } = await anApp({ log_format: 'json' })
+    expect(log.map((line) => (JSON.parse(line) as { msg: string }).msg)).toContain('serving')
+    const pretty = await anApp({ log_format: 'pretty' })
+    expect(pretty.log.join('')).toMatch(/^[\d:.]+ INFO {2}serving .*store=sqlite$/m)
+  })
+
+  bites(['log_allow_sample_rate'], 'that part of the allowed requests is logged', async () => {
+    for (const [rate, lines] of [
+      ['1', 4],
+      ['0', 0],
+    ] as const) {
+      const rig = await anApp({ log_allow_sample_rate: rate })
+      const { secret } = await aKeyIn(rig.app.store)
+      for (let each = 0; each < 4; each += 1) await rig.answer(secret)
+      expect(decisions(rig)).toHaveLength(lines)
+    }
+  })
+})
+
+const usedOf = async ({ limitBook }: Store, keyId: string): Promise<number | undefined> =>
+  (await limitBook.listLimits(keyId))[0]?.used
