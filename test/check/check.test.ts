@@ -73,6 +73,27 @@ describe('what a Check costs the store', () => {
     expect(rig.storeCalls()).toBeGreaterThan(0)
   })
 
+  test('a quota refusal drops the key, so that a change made elsewhere is seen a second later', async () => {
+    const { id, secret } = await rig.createKey({ limits: [perDay(1)] })
+    await rig.ask({ headers: bearer(secret) })
+    await rig.ask({ headers: bearer(secret) })
+    await rig.store.keyBook.updateKey(id, { rules: { models: ['gpt-4o'] } })
+    rig.clock.advance(1_002)
+    const { decision } = await rig.ask({ headers: bearer(secret), body: '{"model":"o3"}' })
+    expect(decision).toMatchObject({ outcome: 'deny', reason: 'model_not_allowed' })
+  })
+
+  test('a caller that has left costs no look-up', async () => {
+    const { secret } = await rig.createKey()
+    const call = rig.newCall()
+    call.cancelled = true
+    rig.storeCalls()
+    await expect(rig.ask({ headers: bearer(secret) }, call)).rejects.toMatchObject({
+      reason: 'deadline_exceeded',
+    })
+    expect(rig.storeCalls()).toBe(0)
+  })
+
   test('a blocked caller is still judged by policy first', async () => {
     const { secret } = await rig.createKey({
       limits: [perDay(1)],

@@ -49,6 +49,12 @@ describe('the model of a body', () => {
     expect(required(body)).toMatchObject({ outcome: 'deny', reason })
   })
 
+  test('in another case is refused in words that say so', () => {
+    expect(required('{"MODEL":"a"}')).toMatchObject({
+      message: 'The key "model" must be spelt in lower case.',
+    })
+  })
+
   test('is not told from a body in UTF-16, in broken UTF-8, or so deep that a parser gives up', () => {
     for (const body of [
       Buffer.from('{"model":"a"}', 'utf16le'),
