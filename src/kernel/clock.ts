@@ -28,7 +28,12 @@ export const createClock = (): DatabaseClock => {
     observe(databaseNowMs, sentMs, receivedMs) {
       const roundTripMs = receivedMs - sentMs
       const held = offset
-      if (held !== undefined && roundTripMs > held.roundTripMs && receivedMs - held.takenMs < SAMPLE_AGES_AFTER_MS) return
+      if (
+        held !== undefined &&
+        roundTripMs > held.roundTripMs &&
+        receivedMs - held.takenMs < SAMPLE_AGES_AFTER_MS
+      )
+        return
       offset = { ms: databaseNowMs - (sentMs + receivedMs) / 2, roundTripMs, takenMs: receivedMs }
     },
   }

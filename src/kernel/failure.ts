@@ -9,7 +9,11 @@ export class Failure extends Error {
   /** True when a charge may have taken effect although nobody was told: its units are lost, never used. */
   readonly chargeUnknown: boolean
 
-  constructor(reason: FailureReason, message: string, options: { cause?: unknown; chargeUnknown?: boolean } = {}) {
+  constructor(
+    reason: FailureReason,
+    message: string,
+    options: { cause?: unknown; chargeUnknown?: boolean } = {},
+  ) {
     super(message, { cause: options.cause })
     this.reason = reason
     this.chargeUnknown = options.chargeUnknown ?? false

@@ -18,7 +18,10 @@ export const MAX_OWNER_DEPTH = 3
 export const parseOwnerPath = (path: string): string => {
   const names = path.split('/')
   if (names.length > MAX_OWNER_DEPTH)
-    throw new Rejection('invalid', `owner ${JSON.stringify(path.slice(0, 200))} has more than ${MAX_OWNER_DEPTH} levels`)
+    throw new Rejection(
+      'invalid',
+      `owner ${JSON.stringify(path.slice(0, 200))} has more than ${MAX_OWNER_DEPTH} levels`,
+    )
   for (const name of names) parseName('owner', name)
   return path
 }

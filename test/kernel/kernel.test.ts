@@ -27,8 +27,12 @@ test('a slow reply does not replace the estimate of a fast one that is fresh', (
 test('nobody waits beyond the deadline, however long the work takes', async () => {
   const clock = createClock()
   const call = createCall(clock.monotonicMs())
-  await expect(withinDeadline(new Promise(() => {}), call, clock)).rejects.toMatchObject({ reason: 'deadline_exceeded' })
-  await expect(withinDeadline(Promise.resolve(7), createCall(clock.monotonicMs() + 60_000), clock)).resolves.toBe(7)
+  await expect(withinDeadline(new Promise(() => {}), call, clock)).rejects.toMatchObject({
+    reason: 'deadline_exceeded',
+  })
+  await expect(
+    withinDeadline(Promise.resolve(7), createCall(clock.monotonicMs() + 60_000), clock),
+  ).resolves.toBe(7)
 })
 
 test('a call that is late or cancelled is not awaited any more', () => {
