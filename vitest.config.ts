@@ -1,13 +1,13 @@
 // How the tests run: on the source as it stands, each file in a process of its own.
-import { existsSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
-const globalSetup = 'test/support/global-setup.ts'
+/** What measures itself against deadlines, or keeps every core busy, runs after all others and by itself. */
+const ALONE = ['test/chaos/**/*.test.ts', 'test/repo/pack.test.ts']
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    globalSetup: existsSync(globalSetup) ? [globalSetup] : [],
+    globalSetup: ['test/support/global-setup.ts'],
     pool: 'forks',
     // Node strips the types itself, as it does in production: what it cannot run fails here too.
     experimental: { viteModuleRunner: false },
@@ -17,5 +17,18 @@ export default defineConfig({
     // A forgotten .only would hide every other test.
     allowOnly: false,
     passWithNoTests: false,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'together',
+          include: ['test/**/*.test.ts'],
+          exclude: ALONE,
+          maxWorkers: Math.max(2, Math.floor(availableParallelism() / 2)),
+          sequence: { groupOrder: 1 },
+        },
+      },
+      { extends: true, test: { name: 'alone', include: ALONE, maxWorkers: 1, sequence: { groupOrder: 2 } } },
+    ],
   },
 })

@@ -40,7 +40,7 @@ export const ensureEnvoys = async (which: 'ends' | 'all'): Promise<void> => {
 const hasMariadb = (): boolean => {
   const named = process.env['MARIADBD']
   if (named !== undefined) return existsSync(named)
-  return onPath('mariadbd') && onPath('mariadb-install-db')
+  return onPath('mariadbd')
 }
 
 const onPath = (program: string): boolean =>
