@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { TESTED_ENVOYS } from '../../src/cli/demo/envoy-versions.ts'
 import { loadConfig } from '../../src/config.ts'
+import { parseMysqlUrl } from '../../src/store/mysql/mysql-url.ts'
 import type { Service } from '../support/deployment.ts'
 import { readComposition, readDockerfile, readEnvoyFacts } from '../support/deployment.ts'
 
@@ -24,7 +25,7 @@ const serviceNamed = (name: string): Service => {
 }
 const latchkey = serviceNamed('latchkey')
 const config = loadConfig({}, latchkey.environment)
-const database = new URL(config.databaseUrl)
+const database = parseMysqlUrl(config.databaseUrl)
 
 describe('the Dockerfile', () => {
   it('builds and runs on the pinned Node', () => {
@@ -143,13 +144,13 @@ describe('docker-compose.yml', () => {
 
   it('points Latchkey at the database that MySQL makes', () => {
     const { MYSQL_DATABASE, MYSQL_USER, MYSQL_PASSWORD } = serviceNamed('mysql').environment
-    expect(services).toHaveProperty(database.hostname)
-    expect([database.port, database.pathname, database.username, database.password]).toEqual([
-      '3306',
-      `/${MYSQL_DATABASE}`,
-      MYSQL_USER,
-      MYSQL_PASSWORD,
-    ])
+    expect(services).toHaveProperty(database.host)
+    expect(database).toMatchObject({
+      port: 3306,
+      database: MYSQL_DATABASE,
+      user: MYSQL_USER,
+      password: MYSQL_PASSWORD,
+    })
   })
 
   it('sends the spans of Envoy and of Latchkey to the trace viewer', () => {
