@@ -49,7 +49,7 @@ export const ROOMS: Readonly<Record<Room, RoomRule>> = {
   },
   grpc: {
     rooms: ['check', 'quota', 'telemetry', 'kernel'],
-    packages: ['@grpc/grpc-js', 'grpc-health-check', '@bufbuild/protobuf', '@opentelemetry/api'],
+    packages: ['@grpc/grpc-js', '@bufbuild/protobuf', '@opentelemetry/api'],
     sentence: 'grpc imports check, quota, telemetry, kernel and its own generated code',
   },
   telemetry: {
@@ -60,7 +60,6 @@ export const ROOMS: Readonly<Record<Room, RoomRule>> = {
       '@opentelemetry/sdk-node',
       '@opentelemetry/sdk-metrics',
       '@opentelemetry/exporter-prometheus',
-      '@opentelemetry/exporter-trace-otlp-http',
     ],
     sentence: 'telemetry imports kernel only',
   },
