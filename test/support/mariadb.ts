@@ -37,8 +37,8 @@ declare module 'vitest' {
 export const freshDatabase = (): Promise<string> => createDatabase(inject('mariadbUrl'))
 
 /** Runs one statement as administrator on that server. */
-export const runOnMariadb = (text: string): Promise<readonly Record<string, unknown>[]> =>
-  runOn(inject('mariadbUrl'), text)
+export const runOnMariadb = (text: string, database = 'mysql'): Promise<readonly Record<string, unknown>[]> =>
+  runOn(inject('mariadbUrl'), text, database)
 
 export const startMariadb = async (): Promise<MariadbServer> => {
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-mariadb-'))
@@ -154,8 +154,12 @@ const createDatabase = async (baseUrl: string): Promise<string> => {
   return `${baseUrl}/${name}`
 }
 
-const runOn = async (baseUrl: string, text: string): Promise<readonly Record<string, unknown>[]> => {
-  const connection = await createConnection({ uri: `${baseUrl}/mysql`, supportBigNumbers: true })
+const runOn = async (
+  baseUrl: string,
+  text: string,
+  database = 'mysql',
+): Promise<readonly Record<string, unknown>[]> => {
+  const connection = await createConnection({ uri: `${baseUrl}/${database}`, supportBigNumbers: true })
   try {
     const [rows] = await connection.query(text)
     return Array.isArray(rows) ? (rows as Record<string, unknown>[]) : []
