@@ -60,7 +60,7 @@ const SETTLE_MS = 800
 
 const showTraces = (collector: TraceCollector, say: (line: string) => void): (() => void) =>
   collector.onSpan((span) => {
-    if (span.service !== 'envoy' || span.parentSpanId !== '') return
+    if (span.service !== 'envoy' || span.name !== 'ingress') return
     const show = () => {
       for (const line of traceTree(collector.spans(), span.traceId, WORTH_A_LOOK)) say(line)
       say('')

@@ -41,6 +41,7 @@ describe.each(ENVOYS)('Envoy %s', (version) => {
   it.each([
     ['of a few bytes', { body: chatBody('gpt-4o-mini') }],
     ['of just under a MiB', { body: chatOf(MIB - 1, false) }],
+    ['of exactly a MiB, the most that Envoy sends along', { body: chatOf(MIB, false) }],
     ['in chunks, without a length', { body: chatOf(300_000, false), chunked: true }],
   ])('a whole body %s is decided and arrives as it was sent', async (_, request) => {
     expect(await post(request)).toEqual({ status: 200, code: 'ok', charged: 1 })
@@ -48,7 +49,9 @@ describe.each(ENVOYS)('Envoy %s', (version) => {
   })
 
   it.each([
+    ['by one byte', { body: chatOf(MIB + 1, true) }],
     ['with a length', { body: chatOf(2 * MIB, true) }],
+    ['far beyond every buffer', { body: chatOf(20 * MIB, true) }],
     ['in chunks', { body: chatOf(2 * MIB, true), chunked: true }],
     ['with the model after the first MiB', { body: chatOf(2 * MIB, false) }],
   ])(

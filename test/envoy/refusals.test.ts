@@ -1,14 +1,15 @@
 // Every refusal as a client sees it behind a real Envoy: status, headers and body, in the shape that its SDK parses.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { DenyReason } from '../../src/check/decision.ts'
+import type { Decision, DenyReason } from '../../src/check/decision.ts'
 import { REASONS } from '../../src/check/decision.ts'
 import type { GrpcServer } from '../../src/grpc/server.ts'
-import { startGrpcServer } from '../../src/grpc/server.ts'
-import { createClock } from '../../src/kernel/clock.ts'
+import { createCall } from '../../src/kernel/call.ts'
 import { Failure } from '../../src/kernel/failure.ts'
+import { digestSecret } from '../../src/keys/secret.ts'
+import type { VirtualKey } from '../../src/keys/virtual-key.ts'
 import { NO_RULES } from '../../src/policy/policy.ts'
 import type { Period } from '../../src/quota/quota.ts'
-import { createLogger } from '../../src/telemetry/logger.ts'
+import { startCheckServer } from '../support/check-server.ts'
 import type { EnvoyRig } from '../support/envoy-rig.ts'
 import { chatBody, startEnvoyRig } from '../support/envoy-rig.ts'
 import type { RawRequest } from '../support/raw-client.ts'
@@ -96,26 +97,20 @@ const ANTHROPIC_TYPES: Readonly<Record<number, string>> = {
   503: 'api_error',
 }
 
-const failingServer = (fail: () => Error): Promise<GrpcServer> =>
-  startGrpcServer(
-    {
-      listen: '127.0.0.1:0',
-      socketMode: 0o660,
-      socketGroup: undefined,
-      tls: undefined,
-      maxBodyBytes: 1_048_576,
-      drainDelayMs: 0,
-      allowLogSampleRate: 0,
-      checkTimeoutMs: 1_000,
-      failureAnswer: 'in_band',
-      credentialHeaders: ['authorization'],
-    },
-    {
-      check: () => Promise.reject(fail()),
-      clock: createClock(),
-      log: createLogger({ level: 'silent', format: 'json' }),
-    },
-  )
+const patientCall = () => createCall(performance.now() + 10_000)
+
+const allowed = ({ key }: { key: VirtualKey | undefined }): Decision => {
+  if (key === undefined) throw new Error('the key should exist')
+  return {
+    outcome: 'allow',
+    key,
+    model: undefined,
+    route: 'openai',
+    guardrails: [],
+    policies: [],
+    limits: [],
+  }
+}
 
 it('no reason is left out', () => {
   const told = [...Object.keys(ARRANGE), ...Object.keys(FAILURES), ...ELSEWHERE]
@@ -170,12 +165,29 @@ describe.each(ENVOYS)('Envoy %s', (version) => {
     })
 
     it.each(Object.entries(FAILURES) as [DenyReason, () => Error][])('%s', async (reason, fail) => {
-      server = await failingServer(fail)
+      server = await startCheckServer(() => Promise.reject(fail()))
       rig.proxy.aimAt(server.address)
       const request = bearer((await rig.createKey()).secret)
       await expectRefusal(reason, request)
       await expectRefusal(reason, { ...request, path: MESSAGES })
     })
+  })
+
+  it('Latchkey itself may change nothing but its own headers and credentials', async () => {
+    const key = await rig.createKey()
+    // Allows what it is asked, and wants to take away a header that is not its business.
+    const meddler = await startCheckServer(
+      () => rig.app.directory.find(digestSecret(key.secret), patientCall()).then(allowed),
+      { credentialHeaders: ['cookie'] },
+    )
+    rig.proxy.aimAt(meddler.address)
+    try {
+      expect((await rig.send({ ...bearer(key.secret), headers: [['cookie', 'a=b']] })).status).toBe(500)
+      expect(rig.received()).toEqual([])
+    } finally {
+      rig.proxy.aimAt(rig.app.address)
+      await meddler.drain()
+    }
   })
 
   it('unknown, malformed and revoked keys are told the same', async () => {

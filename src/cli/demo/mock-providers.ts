@@ -67,5 +67,5 @@ const send = async (response: ServerResponse, answer: MockAnswer, wordDelayMs: n
     response.write(event)
     if (wordDelayMs > 0) await delay(wordDelayMs)
   }
-  response.end(answer.json === undefined ? '' : JSON.stringify(answer.json))
+  response.end(answer.json === undefined ? '' : `${JSON.stringify(answer.json)}\n`)
 }

@@ -23,8 +23,9 @@ export const whatToPaste = (demo: Demo): string[] => [
       'x-latchkey-guardrails: none',
     ]),
   ]),
-  ...section('six times: the sixth is 429, and says when it resets', [
-    `for i in 1 2 3 4 5 6; do ${chat(demo, demo.keys.limited, 'gpt-4o-mini', 'Hello')} -o /dev/null -w '%{http_code}\\n'; done`,
+  ...section('the limit spent, then once more: 429, and when it resets', [
+    `for i in $(seq ${DEMO_LIMIT.amount}); do ${chat(demo, demo.keys.limited, 'gpt-4o-mini', 'Hello')} -o /dev/null; done`,
+    `${chat(demo, demo.keys.limited, 'gpt-4o-mini', 'Hello')} -i`,
   ]),
   ...section('the models that this key may use, answered by Latchkey itself', [
     `curl -s ${demo.url}/v1/models -H 'authorization: Bearer ${demo.keys.guarded}'`,

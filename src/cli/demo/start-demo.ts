@@ -40,6 +40,8 @@ export type Demo = Readonly<{
 export type DemoOptions = Readonly<{
   envoyBin?: string | undefined
   report?: (message: string) => void
+  /** Takes any free port instead of the ones that envoy/demo.yaml names. */
+  anyPorts?: boolean
   /** Pause between streamed words, so that a person sees them stream. */
   wordDelayMs?: number
 }>
@@ -57,11 +59,12 @@ export const startDemo = async (options: DemoOptions = {}): Promise<Demo> => {
 
 const start = async (options: DemoOptions, lifecycle: Lifecycle): Promise<Demo> => {
   const report = options.report ?? (() => {})
+  const port = options.anyPorts === true ? async () => 0 : freePort
   const binary = await findEnvoy({ envoyBin: options.envoyBin, report })
   const directory = await mkdtemp(join(tmpdir(), 'latchkey-demo-'))
   lifecycle.onClose('directory', () => rm(directory, { recursive: true, force: true }))
 
-  const providers = await startProviders(options.wordDelayMs ?? 0)
+  const providers = await startProviders(port, options.wordDelayMs ?? 0)
   lifecycle.onClose('mock model servers', providers.close)
   report(
     `three mock model servers: ${Object.entries(providers.ports)
@@ -69,12 +72,12 @@ const start = async (options: DemoOptions, lifecycle: Lifecycle): Promise<Demo> 
       .join(', ')}`,
   )
 
-  const collector = await startTraceCollector({ port: await freePort(4318) })
+  const collector = await startTraceCollector({ port: await port(4318) })
   lifecycle.onClose('trace collector', collector.close)
   report(`a trace collector on ${collector.port}`)
 
   const latchkeyLog = join(directory, 'latchkey.log')
-  const app = await startLatchkey(directory, collector, latchkeyLog, lifecycle)
+  const app = await startLatchkey(port, directory, collector, latchkeyLog, lifecycle)
   report(`Latchkey on ${app.address}, with an embedded database in ${directory}`)
   const keys = await seedDemo(app.store)
   report('an owner, a guardrail, six models and three keys')
@@ -88,8 +91,8 @@ const start = async (options: DemoOptions, lifecycle: Lifecycle): Promise<Demo> 
     directory,
     onAccessLine: (line) => access(`${line}\n`),
     config: await envoyConfig('demo', {
-      listenPort: await freePort(10_000),
-      adminPort: await freePort(9901),
+      listenPort: await port(10_000),
+      adminPort: await port(9901),
       clusters: {
         latchkey: local(Number(app.address.split(':').at(-1))),
         openai: local(ports.openai),
@@ -116,16 +119,19 @@ const start = async (options: DemoOptions, lifecycle: Lifecycle): Promise<Demo> 
   }
 }
 
-const startProviders = async (wordDelayMs: number): Promise<MockProviders> => {
+type PickPort = (wanted: number) => Promise<number>
+
+const startProviders = async (port: PickPort, wordDelayMs: number): Promise<MockProviders> => {
   const ports = {
-    openai: await freePort(10_001),
-    anthropic: await freePort(10_002),
-    vllm: await freePort(10_003),
+    openai: await port(10_001),
+    anthropic: await port(10_002),
+    vllm: await port(10_003),
   }
   return startMockProviders({ ports, wordDelayMs })
 }
 
 const startLatchkey = async (
+  port: PickPort,
   directory: string,
   collector: TraceCollector,
   logPath: string,
@@ -140,8 +146,8 @@ const startLatchkey = async (
   const write = openLog('Latchkey log', logPath, lifecycle)
   const settings = {
     database_url: `sqlite:${join(directory, 'latchkey.db')}`,
-    listen: `127.0.0.1:${await freePort(9191)}`,
-    health_listen: `127.0.0.1:${await freePort(9193)}`,
+    listen: `127.0.0.1:${await port(9191)}`,
+    health_listen: `127.0.0.1:${await port(9193)}`,
     drain_delay: '0ms',
     log_allow_sample_rate: '1',
   }

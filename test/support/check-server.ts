@@ -1,0 +1,26 @@
+// The real gRPC server around a decision that a test makes up.
+import type { GrpcServer, GrpcServerDeps } from '../../src/grpc/server.ts'
+import { startGrpcServer } from '../../src/grpc/server.ts'
+import { createClock } from '../../src/kernel/clock.ts'
+import { createLogger } from '../../src/telemetry/logger.ts'
+
+export const startCheckServer = (
+  check: GrpcServerDeps['check'],
+  options: Readonly<{ checkTimeoutMs?: number; credentialHeaders?: readonly string[] }> = {},
+): Promise<GrpcServer> =>
+  startGrpcServer(
+    {
+      listen: '127.0.0.1:0',
+      socketMode: 0o660,
+      socketGroup: undefined,
+      tls: undefined,
+      maxBodyBytes: 1_048_576,
+      drainDelayMs: 0,
+      allowLogSampleRate: 0,
+      checkTimeoutMs: 1_000,
+      failureAnswer: 'in_band',
+      credentialHeaders: ['authorization'],
+      ...options,
+    },
+    { check, clock: createClock(), log: createLogger({ level: 'silent', format: 'json' }) },
+  )
