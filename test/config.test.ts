@@ -6,6 +6,7 @@ import { environmentName, flagName, SETTING_NAMES } from '../src/config/sources.
 import type { Flags } from '../src/config.ts'
 import { loadConfig } from '../src/config.ts'
 import { Rejection } from '../src/kernel/failure.ts'
+import { DEFAULT_SECRET_FORMATS } from '../src/keys/secret.ts'
 
 let directory: string
 beforeAll(async () => {
@@ -106,13 +107,13 @@ describe('faults', () => {
     )
     const expected = [
       '  --log-level: "loud" is not one of trace, debug, info, warn, error, fatal, silent',
-      '  --max-body: "8 apples" is not a size such as 64KiB or 8MiB, from 0 to 268435456 bytes',
+      '  --max-body: "8 apples" is not a size such as 64KiB or 8MiB, from 0B to 256MiB',
       expect.stringMatching(/bad\.yaml:1: listen: "nowhere" is not unix:\/PATH or HOST:PORT$/),
       expect.stringMatching(/bad\.yaml:2: chek_timeout: there is no such setting$/),
       expect.stringMatching(/bad\.yaml:3: socket_mode: 660 is not a file mode such as "0660" \(in quotes\)$/),
       expect.stringMatching(/bad\.yaml:4: key_formats: \[\] is not a list of key formats/),
       expect.stringMatching(/bad\.yaml:5: drain_delay: null is not a duration/),
-      '  LATCHKEY_CHECK_TIMEOUT: "10" is not a duration such as 500ms, 10s or 5m, from 50 ms to 300000 ms',
+      '  LATCHKEY_CHECK_TIMEOUT: "10" is not a duration such as 500ms, 10s or 5m, from 50ms to 5m',
       '  LATCHKEY_CHEK_TIMEOUT: there is no such setting',
       '  LOG_FORMAT: is empty; give it a value or unset it',
       'the configuration has 10 faults:',
@@ -216,6 +217,10 @@ describe('forms', () => {
       'key_formats:\n  - {prefix: lk_, length: 39, checksum: crc32, alphabet: hex}\n',
     )
     expect(faultsOf({ config: yaml }, {})).toMatch(/formats\.yaml:1: key_formats: /)
+  })
+
+  test('without a setting, secrets have the form that the code mints by itself', () => {
+    expect(loadConfig({}, {}).keyFormats).toEqual(DEFAULT_SECRET_FORMATS)
   })
 
   test('the result cannot be changed', () => {

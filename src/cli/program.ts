@@ -32,7 +32,7 @@ export const createProgram = (context: CommandContext): Command => {
   const program = new Command('latchkey')
     .description('Virtual keys, budgets and guardrails for LLM traffic on the Envoy you already run')
     .version(readVersion(), '--version', 'print the version')
-    .helpOption('--help', 'print this help')
+    .helpOption('-h, --help', 'print this help')
     .exitOverride()
     .configureOutput({
       writeOut: (text) => output.line(text.trimEnd()),

@@ -1,6 +1,6 @@
 // latchkey serve: the server, until it is told to stop.
 import type { Command } from 'commander'
-import { settingsSchema } from '../config/settings.ts'
+import { defaultTextOf, settingsSchema } from '../config/settings.ts'
 import { DATABASE_URL_FILE, environmentName, flagName, SETTING_NAMES } from '../config/sources.ts'
 import { loadConfig } from '../config.ts'
 import { listenForStop } from './stop-signal.ts'
@@ -11,8 +11,9 @@ export const addServe = (program: Command): void => {
     .description('answer the Checks of Envoy until told to stop (SIGTERM, SIGINT)')
   serve.option(`${flagName('config')} <file>`, `YAML file with settings (${environmentName('config')})`)
   for (const name of SETTING_NAMES) {
-    const help = settingsSchema.shape[name].description ?? ''
-    serve.option(`${flagName(name)} <value>`, `${help} (${environmentName(name)})`)
+    const usual = defaultTextOf(name) ?? 'none'
+    const help = `${settingsSchema.shape[name].description} (${environmentName(name)}, default ${usual})`
+    serve.option(`${flagName(name)} <value>`, help)
   }
   const fileHelp = `file that holds the URL, instead of the URL itself (${environmentName(DATABASE_URL_FILE)})`
   serve.option(`${flagName(DATABASE_URL_FILE)} <path>`, fileHelp)

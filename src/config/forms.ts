@@ -32,16 +32,22 @@ export const text = (expected: string, pattern: RegExp, options: { secret?: bool
 export const choice = <T extends string>(...values: readonly T[]) =>
   form(`one of ${values.join(', ')}`, (input) => values.find((value) => value === input))
 
-export const duration = (leastMs: number, mostMs: number) =>
+/** Milliseconds. */
+export const duration = (least: string, most: string) =>
   form(
-    `a duration such as 500ms, 10s or 5m, from ${leastMs} ms to ${mostMs} ms`,
-    fromText((input) => within(parseDurationMs(input), leastMs, mostMs)),
+    `a duration such as 500ms, 10s or 5m, from ${least} to ${most}`,
+    fromText((input) =>
+      within(parseDurationMs(input), known(parseDurationMs(least)), known(parseDurationMs(most))),
+    ),
   )
 
-export const size = (leastBytes: number, mostBytes: number) =>
+/** Bytes. */
+export const size = (least: string, most: string) =>
   form(
-    `a size such as 64KiB or 8MiB, from ${leastBytes} to ${mostBytes} bytes`,
-    fromText((input) => within(parseSizeBytes(input), leastBytes, mostBytes)),
+    `a size such as 64KiB or 8MiB, from ${least} to ${most}`,
+    fromText((input) =>
+      within(parseSizeBytes(input), known(parseSizeBytes(least)), known(parseSizeBytes(most))),
+    ),
   )
 
 export const wholeNumber = (least: number, most: number) =>
@@ -87,6 +93,11 @@ const MINTED_RANDOM_CHARACTERS = 22
 /** The longest credential that a Check reads. */
 const LONGEST_KEY = 512
 const HEADER_NAME = /^[a-z0-9!#$%&'*+.^_`|~-]{1,128}$/
+
+const known = (bound: number | undefined): number => {
+  if (bound === undefined) throw new Error('a bound is written wrongly')
+  return bound
+}
 
 const within = (value: number | undefined, least: number, most: number): number | undefined =>
   value !== undefined && value >= least && value <= most ? value : undefined

@@ -1,6 +1,5 @@
 // Every setting there is: its form, its default and its one line of help.
 import { z } from 'zod'
-import { DEFAULT_SECRET_FORMATS } from '../keys/secret.ts'
 import {
   choice,
   duration,
@@ -14,19 +13,20 @@ import {
   wholeNumber,
 } from './forms.ts'
 
-const HOUR_MS = 3_600_000
-const MIB = 1_048_576
 const HOST_AND_PORT = String.raw`(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):\d{1,5}`
 
-/** The name is the YAML field; the environment variable and the flag follow from it (sources.ts). Helps end in no full stop. */
+/**
+ * The name is the YAML field; the environment variable and the flag follow from it (sources.ts). Defaults are texts as a person would
+ * write them, read like any other value.
+ */
 export const settingsSchema = z.strictObject({
   database_url: text('sqlite:PATH or mysql://…', /^(sqlite:.|mysql:\/\/.)/s, { secret: true })
-    .default('sqlite:latchkey.db')
+    .prefault('sqlite:latchkey.db')
     .describe('where the store is: sqlite:PATH or mysql://USER:PASSWORD@HOST:PORT/DATABASE'),
   listen: text('unix:/PATH or HOST:PORT', new RegExp(`^(unix:/.+|${HOST_AND_PORT})$`))
-    .default('127.0.0.1:9191')
+    .prefault('127.0.0.1:9191')
     .describe('where Envoy asks: unix:/PATH or HOST:PORT'),
-  socket_mode: fileMode().default(0o660).describe('permissions of the socket file'),
+  socket_mode: fileMode().prefault('0660').describe('permissions of the socket file'),
   socket_group: text('a group name or number', /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/)
     .optional()
     .describe('group of the socket file'),
@@ -34,53 +34,59 @@ export const settingsSchema = z.strictObject({
   tls_key_file: path().describe('PEM private key of the Check server'),
   tls_client_ca_file: path().describe('PEM authorities of which a client must show a certificate'),
   health_listen: text('HOST:PORT or off', new RegExp(`^(off|${HOST_AND_PORT})$`))
-    .default('127.0.0.1:9193')
+    .prefault('127.0.0.1:9193')
     .describe('where /livez, /readyz and /metrics are served: HOST:PORT or off'),
-  check_timeout: duration(50, 300_000)
-    .default(10_000)
+  check_timeout: duration('50ms', '5m')
+    .prefault('10s')
     .describe('longest time that a Check may take, whatever Envoy allows'),
-  max_body: size(0, 256 * MIB)
-    .default(8 * MIB)
-    .describe('largest request body that Envoy may send along'),
-  drain_delay: duration(0, HOUR_MS)
-    .default(1_000)
+  max_body: size('0B', '256MiB').prefault('8MiB').describe('largest request body that Envoy may send along'),
+  drain_delay: duration('0s', '1h')
+    .prefault('1s')
     .describe('time between NOT_SERVING and closing, for health checks to notice'),
   failure_answer: choice('in_band', 'grpc_error', 'error_response')
-    .default('in_band')
+    .prefault('in_band')
     .describe(
       'when the answer cannot be known: in_band 503, or grpc_error or error_response (Envoy 1.37), which leave it to Envoy',
     ),
   credential_headers: headerNames()
-    .default(['authorization', 'x-api-key', 'api-key', 'x-goog-api-key'])
+    .prefault('authorization,x-api-key,api-key,x-goog-api-key')
     .describe('headers that may carry a key; all of them are removed on Allow'),
   key_formats: keyFormats()
-    .default([...DEFAULT_SECRET_FORMATS])
+    .prefault('lk_:39:crc32')
     .describe('accepted key formats, prefix:length:checksum; the first one mints'),
   model_header: headerName().optional().describe('request header that may name the model beside the body'),
   cache_max_entries: wholeNumber(1, 10_000_000)
-    .default(100_000)
+    .prefault('100000')
     .describe('most keys remembered, known-absent ones included'),
-  cache_max_size: size(64 * 1_024, 16 * 1_024 * MIB)
-    .default(64 * MIB)
+  cache_max_size: size('64KiB', '16GiB')
+    .prefault('64MiB')
     .describe('most memory that remembered keys may take'),
-  cache_positive_ttl: duration(1, HOUR_MS)
-    .default(5_000)
+  cache_positive_ttl: duration('1ms', '1h')
+    .prefault('5s')
     .describe('how long a key that exists is remembered'),
-  cache_absent_ttl: duration(1, HOUR_MS)
-    .default(1_000)
+  cache_absent_ttl: duration('1ms', '1h')
+    .prefault('1s')
     .describe('how long a key that does not exist is remembered'),
-  retry_horizon: duration(1, HOUR_MS)
-    .default(30_000)
+  retry_horizon: duration('1ms', '1h')
+    .prefault('30s')
     .describe('how long a charge waits for Envoy to retry its Check; longer than check_timeout'),
   log_level: choice('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent')
-    .default('info')
+    .prefault('info')
     .describe('least grave line logged'),
-  log_format: choice('json', 'pretty').default('json').describe('form of a log line'),
-  log_allow_sample_rate: rate().default(0.01).describe('part of the allowed requests that is logged, 0 to 1'),
+  log_format: choice('json', 'pretty').prefault('json').describe('form of a log line'),
+  log_allow_sample_rate: rate()
+    .prefault('0.01')
+    .describe('part of the allowed requests that is logged, 0 to 1'),
 })
 
 export type Settings = z.output<typeof settingsSchema>
 export type SettingName = keyof Settings
+
+/** As it stands above; undefined for a setting that may be left out. */
+export const defaultTextOf = (name: SettingName): string | undefined => {
+  const { def } = settingsSchema.shape[name]
+  return def.type === 'prefault' ? String(def.defaultValue) : undefined
+}
 
 function path() {
   return text('a path', /^[^\0]+$/).optional()

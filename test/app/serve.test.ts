@@ -57,7 +57,7 @@ test('drain_delay: while it lasts it is not ready but answers; a second signal d
   const serving = await serve({ LATCHKEY_DRAIN_DELAY: '1h' })
   expect(await readiness(serving)).toBe(200)
   serving.process.kill('SIGTERM')
-  await expect.poll(() => readiness(serving)).toBe(503)
+  await expect.poll(() => readiness(serving), { timeout: 20_000 }).toBe(503)
   expect(await ask(serving)).toBe('invalid_key')
   serving.process.kill('SIGTERM')
   expect(await serving.ended).toBe(1)

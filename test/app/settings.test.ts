@@ -248,10 +248,13 @@ describe('memory', () => {
     const forgetful = await anApp({ retry_horizon: '51ms', check_timeout: '50ms' })
     const two = await aKeyIn(forgetful.app.store, { limits })
     await expect
-      .poll(async () => {
-        await forgetful.answer(two.secret, { id: 'same' })
-        return usedOf(forgetful.app.store, two.id)
-      })
+      .poll(
+        async () => {
+          await forgetful.answer(two.secret, { id: 'same' })
+          return usedOf(forgetful.app.store, two.id)
+        },
+        { timeout: 20_000 },
+      )
       .toBeGreaterThan(1)
   })
 })
