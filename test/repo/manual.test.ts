@@ -5,11 +5,11 @@ import type { Command } from 'commander'
 import { describe, expect, it } from 'vitest'
 import { REASONS } from '../../src/check/decision.ts'
 import { createProgram } from '../../src/cli/program.ts'
-import { settingsSchema } from '../../src/config/settings.ts'
+import { defaultTextOf, settingsSchema } from '../../src/config/settings.ts'
 import { SETTING_NAMES } from '../../src/config/sources.ts'
 import { OWN_HEADER_NAMES } from '../../src/grpc/upstream-headers.ts'
 import { ATTRIBUTE, METRIC, SPAN } from '../../src/telemetry/names.ts'
-import { defaultText, withSettings } from '../../tools/settings-table.ts'
+import { withSettings } from '../../tools/settings-table.ts'
 
 const read = (path: string) => readFileSync(path, 'utf8')
 const pages = [...globSync('*.md'), ...globSync('docs/*.md')].sort()
@@ -22,7 +22,7 @@ describe('the manual', () => {
 
   it.each(SETTING_NAMES)('shows a default of %s that can be written down as shown', (name) => {
     const schema = settingsSchema.shape[name]
-    expect(schema.parse(defaultText(name))).toEqual(schema.parse(undefined))
+    expect(schema.parse(defaultTextOf(name))).toEqual(schema.parse(undefined))
   })
 
   it('lists every reason with its status and what an SDK is told', () => {
