@@ -11,7 +11,7 @@ export default defineConfig({
     pool: 'forks',
     // Node strips the types itself, as it does in production: what it cannot run fails here too.
     experimental: { viteModuleRunner: false },
-    testTimeout: 30_000,
+    testTimeout: 120_000,
     hookTimeout: 120_000,
     teardownTimeout: 30_000,
     // A forgotten .only would hide every other test.
