@@ -1,9 +1,17 @@
 // envoy/sidecar.yaml as it is shipped, its addresses aside: a socket file, providers outside, one Latchkey that restarts.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { Document } from 'yaml'
 import { headerLines } from '../../src/cli/demo/received-request.ts'
 import type { EnvoyRig, MintedKey } from '../support/envoy-rig.ts'
 import { chatBody, startEnvoyRig } from '../support/envoy-rig.ts'
 import { ENVOYS } from '../support/tested-envoys.ts'
+
+const HCM = ['static_resources', 'listeners', 0, 'filter_chains', 0, 'filters', 0, 'typed_config']
+const RETRIES = [...HCM, 'http_filters', 0, 'typed_config', 'grpc_service', 'retry_policy']
+
+/** More time for each try: the machine that runs the tests is busy. */
+const patient = (document: Document): void =>
+  document.setIn([...RETRIES, 'retry_back_off', 'max_interval'], '2s')
 
 describe.each(ENVOYS)('Envoy %s', (version) => {
   let rig: EnvoyRig
@@ -11,7 +19,7 @@ describe.each(ENVOYS)('Envoy %s', (version) => {
   beforeAll(async () => {
     process.env['OPENAI_API_KEY'] = 'openai-secret-of-the-operator'
     process.env['ANTHROPIC_API_KEY'] = 'anthropic-secret-of-the-operator'
-    rig = await startEnvoyRig({ version, name: 'sidecar' })
+    rig = await startEnvoyRig({ version, name: 'sidecar', change: patient })
     key = await rig.createKey()
   })
   afterAll(async () => {
