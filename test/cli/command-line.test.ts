@@ -118,6 +118,17 @@ describe('where the store is', () => {
   })
 })
 
+test('first commands that come at the same time make one store together', async () => {
+  const env = { DATABASE_URL: 'sqlite:together.db' }
+  const names = ['a', 'b', 'c', 'd']
+  const ran = await Promise.all(names.map((name) => runIn(['keys', 'create', '--name', name], env)))
+  expect(ran.map(({ code, stderr }) => ({ code, stderr }))).toEqual(
+    names.map(() => ({ code: 0, stderr: expect.stringMatching(/created key_/) })),
+  )
+  const { stdout } = await runIn(['keys', 'list', '--json'], env)
+  expect(JSON.parse(stdout)).toHaveLength(names.length)
+})
+
 describe('migrate', () => {
   test('applies what is pending, once, and --status tells', async () => {
     const url = { DATABASE_URL: 'sqlite:migrate.db' }
