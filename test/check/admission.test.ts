@@ -144,4 +144,15 @@ describe('with a catalogue', () => {
     await ask(other.secret, asking('gpt-4o'))
     expect(await ask(secret, asking('new-model'))).toMatchObject({ outcome: 'allow', route: 'vllm' })
   })
+
+  test('a policy that changes is used with the next look-up, for keys that stay cached too', async () => {
+    const policy = { name: 'safe', models: undefined, deniedModels: [], guardrails: [] }
+    await rig.store.policyBook.createPolicy(policy)
+    const { secret } = await create({ policies: ['safe'] })
+    const other = await create({})
+    expect(await ask(secret, asking('gpt-4o'))).toMatchObject({ outcome: 'allow', policies: ['safe@1'] })
+    await rig.store.policyBook.updatePolicy('safe', { deniedModels: ['gpt-*'] })
+    await ask(other.secret, asking('gpt-4o'))
+    expect(await ask(secret, asking('gpt-4o'))).toMatchObject({ reason: 'model_not_allowed' })
+  })
 })
