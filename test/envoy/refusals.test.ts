@@ -84,7 +84,7 @@ const FAILURES: Partial<Record<DenyReason, () => Error>> = {
   internal_error: () => new Error('canary: a bug'),
 }
 
-/** Needs a model header, which the rig does not configure; test/grpc holds its encoding. */
+/** Needs a model header to be configured: variants.test.ts. */
 const ELSEWHERE: readonly DenyReason[] = ['model_conflict']
 
 const ANTHROPIC_TYPES: Readonly<Record<number, string>> = {

@@ -2,7 +2,9 @@
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Document } from 'yaml'
+import { headerLines } from '../../src/cli/demo/received-request.ts'
 import { OWN_HEADER_NAMES } from '../../src/grpc/upstream-headers.ts'
+import { NO_RULES } from '../../src/policy/policy.ts'
 import type { EnvoyRig, MintedKey } from '../support/envoy-rig.ts'
 import { chatBody, MODELS, startEnvoyRig } from '../support/envoy-rig.ts'
 import type { HeaderLine } from '../support/raw-client.ts'
@@ -24,13 +26,23 @@ const otherwise = (document: Document): void => {
   document.setIn([...EXT_AUTHZ, 'grpc_service', 'retry_policy', 'retry_back_off', 'max_interval'], '30s')
   document.deleteIn([...NO_ROUTE, 'direct_response'])
   document.setIn([...NO_ROUTE, 'route'], { cluster: 'openai' })
+  document.setIn([...NO_ROUTE, 'typed_per_filter_config'], {
+    'envoy.filters.http.ext_authz': {
+      '@type': 'type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute',
+      check_settings: { context_extensions: { latchkey_guardrails: 'pii-mask, nobody-runs-it' } },
+    },
+  })
 }
 
 describe.each(ENVOYS)('Envoy %s', (version) => {
   let rig: EnvoyRig
   let key: MintedKey
   beforeAll(async () => {
-    rig = await startEnvoyRig({ version, settings: { check_timeout: '1s' }, change: otherwise })
+    rig = await startEnvoyRig({
+      version,
+      settings: { check_timeout: '1s', model_header: 'x-model' },
+      change: otherwise,
+    })
     key = await rig.createKey()
   })
   afterAll(() => rig.close())
@@ -83,6 +95,12 @@ describe.each(ENVOYS)('Envoy %s', (version) => {
     expect(rig.received()[0]?.body.length).toBe(body.length)
   })
 
+  it('a model header that differs from the body is a conflict, one that repeats it is fine', async () => {
+    const response = await rig.chat(key.secret, 'gpt-4o-mini', [['x-model', 'claude-haiku-4-5']])
+    expect([response.status, JSON.parse(response.body).error.code]).toEqual([400, 'model_conflict'])
+    expect((await rig.chat(key.secret, 'gpt-4o-mini', [['x-model', 'gpt-4o-mini']])).status).toBe(200)
+  })
+
   it('a store that does not take the charge is told in-band, in time, and nothing is charged', async () => {
     const limit = { unit: 'requests', period: 'total', zone: 'UTC', amount: 5 } as const
     const limited = await rig.createKey({ limits: [limit] })
@@ -102,6 +120,18 @@ describe.each(ENVOYS)('Envoy %s', (version) => {
     }
     expect(await used()).toBe(1)
     expect((await rig.chat(limited.secret, 'gpt-4o-mini')).status).toBe(200)
+  })
+
+  it('what an Envoy route says of its guardrails counts only where our headers do not choose the route', async () => {
+    const rules = { ...NO_RULES, guardrails: ['nobody-runs-it'] }
+    const { secret } = await rig.createKey({ rules })
+    const refused = await rig.chat(secret, 'gpt-4o-mini')
+    expect([refused.status, JSON.parse(refused.body).error.code]).toEqual([503, 'policy_unresolved'])
+    for (const { name } of MODELS) await rig.app.store.policyBook.deleteModel(name)
+    expect((await rig.chat(secret, 'gpt-4o-mini')).status).toBe(200)
+    const [request] = rig.received()
+    expect(request && headerLines(request, 'x-latchkey-guardrails')).toEqual(['nobody-runs-it'])
+    for (const model of MODELS) await rig.app.store.policyBook.createModel(model)
   })
 
   it('without any rule about models a body that Envoy cut reaches the upstream whole', async () => {
