@@ -1,6 +1,5 @@
 // Runs every guarantee with full counts, one case after the other, and writes docs/proof.md; what passed is not run again.
-import { spawnSync } from 'node:child_process'
-import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Figure } from '../test/support/figures.ts'
 import { commitOfTree } from './commit.ts'
@@ -9,8 +8,8 @@ import type { CaseResult } from './proof-page.ts'
 import { writeProof } from './proof-page.ts'
 import type { Case } from './prove-cases.ts'
 import { CASES } from './prove-cases.ts'
+import { runVitest } from './run-vitest.ts'
 import { say } from './say.ts'
-import { countResults } from './test-results.ts'
 
 const CASE_LIMIT_MS = 10 * 60_000
 
@@ -33,33 +32,18 @@ const prove = (one: Case): CaseResult => {
 
 const run = (one: Case): CaseResult => {
   const scratch = mkdtempSync(join(kept, `${one.name}-`))
-  const report = join(scratch, 'report.json')
   const startedMs = performance.now()
-  const { status } = spawnSync('vitest', argumentsOf(one, report), {
-    stdio: ['ignore', 'inherit', 'inherit'],
-    timeout: CASE_LIMIT_MS,
-    env: {
-      ...process.env,
-      ...one.environment,
-      LATCHKEY_PROVE: '1',
-      LATCHKEY_FIGURES: join(process.cwd(), scratch),
-    },
+  const only = one.only === undefined ? [] : ['--testNamePattern', one.only]
+  const counted = runVitest({
+    args: [...one.files, ...only, `--testTimeout=${CASE_LIMIT_MS}`],
+    report: join(scratch, 'report.json'),
+    environment: { ...one.environment, LATCHKEY_PROVE: '1', LATCHKEY_FIGURES: join(process.cwd(), scratch) },
+    limitMs: CASE_LIMIT_MS,
   })
-  const counted = countResults(readJson(report), status === 0)
   const figures = globSync(join(scratch, '*.jsonl')).flatMap(readFigures)
   rmSync(scratch, { recursive: true })
   return { name: one.name, ...counted, seconds: Math.round((performance.now() - startedMs) / 1000), figures }
 }
-
-const argumentsOf = (one: Case, report: string): string[] => [
-  'run',
-  ...one.files,
-  ...(one.only === undefined ? [] : ['--testNamePattern', one.only]),
-  '--reporter=default',
-  '--reporter=json',
-  `--outputFile.json=${report}`,
-  `--testTimeout=${CASE_LIMIT_MS}`,
-]
 
 const readFigures = (path: string): Figure[] =>
   readFileSync(path, 'utf8')
@@ -68,16 +52,10 @@ const readFigures = (path: string): Figure[] =>
     .map((line): Figure => JSON.parse(line))
 
 const readResult = (one: Case): CaseResult | undefined => {
-  const found: CaseResult | undefined = readJson(join(kept, `${one.name}.json`))
+  const path = join(kept, `${one.name}.json`)
+  if (!existsSync(path)) return undefined
+  const found: CaseResult = JSON.parse(readFileSync(path, 'utf8'))
   return found
-}
-
-const readJson = (path: string) => {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8'))
-  } catch {
-    return undefined
-  }
 }
 
 const wanted = process.argv[2]

@@ -1,59 +1,45 @@
 // Everything that must hold before a change lands: lint, types, every test; the last line says how many passed.
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { ensureEnvoys, ensureMariadb } from './needs.ts'
+import { runVitest } from './run-vitest.ts'
 import { say } from './say.ts'
-import type { Results } from './test-results.ts'
-import { countResults } from './test-results.ts'
 
-const REPORT = '.cache/test-report.json'
+const STEPS: readonly (readonly string[])[] = [
+  ['biome', 'check', '--error-on-warnings', '.'],
+  ['oxlint'],
+  ['tsc', '--noEmit', '-p', '.'],
+]
 
-const run = (title: string, command: string, args: readonly string[]): boolean => {
-  say(title)
-  return spawnSync(command, args, { stdio: ['ignore', 'inherit', 'inherit'] }).status === 0
+const passes = ([program = '', ...args]: readonly string[]): boolean => {
+  say(`${[program, ...args].join(' ')} …`)
+  return spawnSync(program, args, { stdio: ['ignore', 'inherit', 'inherit'] }).status === 0
 }
 
-const runTests = (): Results => {
-  mkdirSync('.cache', { recursive: true })
-  rmSync(REPORT, { force: true })
-  const clean = run('tests …', 'vitest', [
-    'run',
-    '--reporter=default',
-    '--reporter=json',
-    `--outputFile.json=${REPORT}`,
-  ])
-  return countResults(readReport(), clean)
-}
-
-const readReport = (): unknown => {
-  try {
-    return JSON.parse(readFileSync(REPORT, 'utf8'))
-  } catch {
-    return undefined
-  }
-}
-
-const prepare = async (): Promise<boolean> => {
+const prepare = async (): Promise<string | undefined> => {
   try {
     ensureMariadb()
     await ensureEnvoys('ends')
-    return true
+    return undefined
   } catch (error) {
-    say(error instanceof Error ? error.message : String(error))
-    return false
+    return error instanceof Error ? error.message : String(error)
   }
 }
 
-const prepared = await prepare()
-const steps = [
-  run('lint (biome) …', 'biome', ['check', '--error-on-warnings', '.']),
-  run('lint with types (oxlint) …', 'oxlint', []),
-  run('types …', 'tsc', ['--noEmit', '-p', '.']),
-]
+const missing = await prepare()
+if (missing !== undefined) say(missing)
+const failedSteps = STEPS.filter((step) => !passes(step))
+say('vitest run …')
 // Without a database or an Envoy most suites could only fail for the same reason, at length.
-const tests = prepared ? runTests() : { passed: 0, failed: 1, skipped: 0 }
-const passed = tests.passed + steps.filter((ok) => ok).length
-const failed = tests.failed + steps.filter((ok) => !ok).length
+const tests =
+  missing === undefined
+    ? runVitest({ args: [], report: '.cache/test-report.json' })
+    : { passed: 0, failed: 1, skipped: 0 }
+
+// Said once more where it is seen: the tests have pushed it off the screen.
+for (const step of failedSteps) say(`failed: ${step.join(' ')}`)
+if (missing !== undefined) say(`no test ran: ${missing}`)
+const passed = tests.passed + STEPS.length - failedSteps.length
+const failed = tests.failed + failedSteps.length
 const skipped = tests.skipped > 0 ? `, ${tests.skipped} skipped` : ''
 process.stdout.write(`${passed} passed, ${failed} failed${skipped}\n`)
 process.exitCode = failed === 0 ? 0 : 1
