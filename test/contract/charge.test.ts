@@ -15,7 +15,8 @@ const remainingOf = (outcome: ChargeOutcome): readonly number[] =>
   outcome.outcome === 'stale' ? [] : outcome.states.map(({ remaining }) => remaining)
 
 describeEveryStore('charge', (get) => {
-  const charge = (quotas: readonly Quota[], units = 1, call = get().newCall()) => get().store.ledger.charge(quotas, units, call)
+  const charge = (quotas: readonly Quota[], units = 1, call = get().newCall()) =>
+    get().store.ledger.charge(quotas, units, call)
 
   test('a charge tells amount, used, remaining and the reset of every quota, in the order asked', async () => {
     const { quotas } = await createKey(get(), { limits: [DAY, MONTH] })
@@ -76,7 +77,13 @@ describeEveryStore('charge', (get) => {
     expect(await charge([key.usabilityQuota])).toEqual({
       outcome: 'charged',
       states: [
-        { quota: key.usabilityQuota, amount: FOREVER, used: 1, remaining: FOREVER - 1, resetsAtMs: undefined },
+        {
+          quota: key.usabilityQuota,
+          amount: FOREVER,
+          used: 1,
+          remaining: FOREVER - 1,
+          resetsAtMs: undefined,
+        },
       ],
     })
   })
@@ -108,7 +115,10 @@ describeEveryStore('charge', (get) => {
     const { quotas } = await createKey(get(), { limits: [{ ...DAY, zone: 'Asia/Tokyo', amount: 1 }] })
     const midnightInTokyo = Date.UTC(2026, 10, 21, 15)
     await get().moveTo(midnightInTokyo - 1)
-    expect(await charge(quotas)).toMatchObject({ outcome: 'charged', states: [{ resetsAtMs: midnightInTokyo }] })
+    expect(await charge(quotas)).toMatchObject({
+      outcome: 'charged',
+      states: [{ resetsAtMs: midnightInTokyo }],
+    })
     expect((await charge(quotas)).outcome).toBe('exhausted')
     await get().moveTo(midnightInTokyo)
     expect((await charge(quotas)).outcome).toBe('charged')
@@ -125,6 +135,15 @@ describeEveryStore('charge', (get) => {
       outcome: 'exhausted',
       states: [{ resetsAtMs: NOON + 2 * MINUTE_MS }],
     })
+    await get().moveTo(NOON)
+  })
+
+  test('a limit made just before the clock steps back counts on, total included', async () => {
+    const { quotas } = await createKey(get(), { limits: [DAY, TOTAL] })
+    await get().moveTo(NOON - 500)
+    await charge(quotas)
+    await get().moveTo(NOON + 1)
+    expect(remainingOf(await charge(quotas))).toEqual([8, 1])
     await get().moveTo(NOON)
   })
 
@@ -160,7 +179,9 @@ describeEveryStore('charge', (get) => {
   test('a row that never was is stale', async () => {
     const { key } = await createKey(get())
     expect(await charge([{ ...key.usabilityQuota, id: 999_999_999 }])).toEqual({ outcome: 'stale' })
-    expect(await charge([key.usabilityQuota, { ...key.usabilityQuota, id: 999_999_999 }])).toEqual({ outcome: 'stale' })
+    expect(await charge([key.usabilityQuota, { ...key.usabilityQuota, id: 999_999_999 }])).toEqual({
+      outcome: 'stale',
+    })
     expect(await quotaRow(get(), key.usabilityQuota.id)).toMatchObject({ used: 0 })
   })
 
@@ -168,7 +189,10 @@ describeEveryStore('charge', (get) => {
     const { quotas } = await createKey(get(), { limits: [DAY, TOTAL] })
     const gone = get().newCall()
     gone.cancelled = true
-    await expect(charge(quotas, 1, gone)).rejects.toMatchObject({ reason: 'deadline_exceeded', chargeUnknown: false })
+    await expect(charge(quotas, 1, gone)).rejects.toMatchObject({
+      reason: 'deadline_exceeded',
+      chargeUnknown: false,
+    })
     await expect(charge(quotas, 1, get().newCall(0))).rejects.toMatchObject({ reason: 'deadline_exceeded' })
     expect(await quotaRow(get(), quotas[0]?.id ?? 0)).toMatchObject({ used: 0 })
     expect(gone.storeWrites).toBe(0)
@@ -176,7 +200,8 @@ describeEveryStore('charge', (get) => {
 
   test('units that are not a positive whole number, no quota, or one twice are mistakes of the caller', async () => {
     const { quotas } = await createKey(get(), { limits: [DAY] })
-    for (const units of [0, -1, 1.5, Number.NaN, 2 ** 53]) await expect(charge(quotas, units)).rejects.toThrow(RangeError)
+    for (const units of [0, -1, 1.5, Number.NaN, 2 ** 53])
+      await expect(charge(quotas, units)).rejects.toThrow(RangeError)
     await expect(charge([])).rejects.toThrow(RangeError)
     await expect(charge([...quotas, ...quotas])).rejects.toThrow(RangeError)
   })

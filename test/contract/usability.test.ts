@@ -11,7 +11,9 @@ describeEveryStore('usability', (get) => {
   const charge = async ({ key, quotas }: NewKey): Promise<string> => {
     const both = [...new Set([key.usabilityQuota, ...quotas])]
     const outcomes = await Promise.all(
-      [...both.map((quota) => [quota]), both].map((asked) => get().store.ledger.charge(asked, 1, get().newCall())),
+      [...both.map((quota) => [quota]), both].map((asked) =>
+        get().store.ledger.charge(asked, 1, get().newCall()),
+      ),
     )
     return [...new Set(outcomes.map(({ outcome }) => outcome))].join()
   }
@@ -54,10 +56,16 @@ describeEveryStore('usability', (get) => {
     const beside = await createKey(get(), { ownerPath: 'one/team2', limits: [DAY] })
     for (const path of ['one', 'one/team', 'one/team/ann']) {
       await ownerBook.setOwnerDisabled(path, true)
-      expect(await get().store.ledger.charge(below.quotas, 1, get().newCall()), path).toEqual({ outcome: 'stale' })
-      expect(await get().store.ledger.charge([below.key.usabilityQuota], 1, get().newCall())).toEqual({ outcome: 'stale' })
+      expect(await get().store.ledger.charge(below.quotas, 1, get().newCall()), path).toEqual({
+        outcome: 'stale',
+      })
+      expect(await get().store.ledger.charge([below.key.usabilityQuota], 1, get().newCall())).toEqual({
+        outcome: 'stale',
+      })
       const expected = path === 'one' ? 'stale' : 'charged'
-      expect((await get().store.ledger.charge([beside.key.usabilityQuota], 1, get().newCall())).outcome).toBe(expected)
+      expect((await get().store.ledger.charge([beside.key.usabilityQuota], 1, get().newCall())).outcome).toBe(
+        expected,
+      )
       await ownerBook.setOwnerDisabled(path, false)
       expect((await get().store.ledger.charge(below.quotas, 1, get().newCall())).outcome).toBe('charged')
     }
@@ -74,7 +82,9 @@ describeEveryStore('usability', (get) => {
     expect(await charge(expiring)).toBe('stale')
     await ownerBook.setOwnerDisabled('two/team', false)
     expect(await charge(expiring)).toBe('charged')
-    expect(await quotaRow(get(), expiring.key.usabilityQuota.id)).toMatchObject({ usable_until: NOON + 5_000 })
+    expect(await quotaRow(get(), expiring.key.usabilityQuota.id)).toMatchObject({
+      usable_until: NOON + 5_000,
+    })
     expect(await charge(disabled)).toBe('stale')
     await keyBook.setKeyDisabled(disabled.id, false)
     expect(await quotaRow(get(), disabled.key.usabilityQuota.id)).toMatchObject({ usable_until: FOREVER })

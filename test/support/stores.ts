@@ -31,6 +31,8 @@ export type TestStore = Readonly<{
   openAgain(options?: Partial<MysqlOptions>): Promise<Store>
   /** Reads past the store. */
   read(text: string): Promise<readonly Row[]>
+  /** Writes past the store. */
+  write(text: string): Promise<void>
   close(): Promise<void>
 }>
 
@@ -78,6 +80,11 @@ export const openSqliteStore = async (): Promise<TestStore> => {
         database.close()
       }
     },
+    write: async (text) => {
+      const database = new DatabaseSync(path)
+      database.exec(text)
+      database.close()
+    },
     close: async () => {
       await store.close()
       await rm(folder, { recursive: true })
@@ -114,6 +121,9 @@ export const openMariadbStore = async (options: Partial<MysqlOptions> = {}): Pro
     },
     openAgain: (more) => openStore({ url, clock, mysql: { ...mysql, ...more } }),
     read: (text) => runOnMariadb(text, database),
+    write: async (text) => {
+      await runOnMariadb(text, database)
+    },
     close: async () => {
       await store.close()
       await runOnMariadb(`DROP DATABASE ${database}`)

@@ -1,5 +1,4 @@
 // What the books need of a dialect: reads, and writes that are done whole or not at all.
-import type { RawBuilder } from 'kysely'
 import type { Clock } from '../../kernel/clock.ts'
 import type { Change } from '../../keys/key-book.ts'
 import type { Database, DatabaseTransaction } from '../schema.ts'
@@ -8,8 +7,6 @@ export type WriteScope = Readonly<{
   tx: DatabaseTransaction
   /** True when rows must be locked one by one; SQLite has one writer at a time anyway. */
   locksRows: boolean
-  /** The database's clock as an expression, milliseconds. */
-  databaseNow: RawBuilder<number>
 }>
 
 export type BookDatabase = Readonly<{

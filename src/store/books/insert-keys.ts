@@ -5,7 +5,7 @@ import { FOREVER } from '../../quota/quota.ts'
 import { rulesToColumns } from '../rules-columns.ts'
 import type { DatabaseTransaction } from '../schema.ts'
 import type { WriteScope } from './book-database.ts'
-import { insertLimit } from './insert-limit.ts'
+import { insertLimit, insertQuota } from './insert-limit.ts'
 import { MAX_DRAFTS } from './key-input.ts'
 import type { KeyRow } from './locks.ts'
 import { chainFrom, lockOwners } from './locks.ts'
@@ -65,13 +65,10 @@ const insertQuotas = async (
   ownersUntil: number,
 ): Promise<KeyRow> => {
   const usableUntil = keyUsableUntil(key, ownersUntil)
-  const { insertId } = await scope.tx
-    .insertInto('quota')
-    .values({ amount: FOREVER, usable_until: usableUntil })
-    .executeTakeFirstOrThrow()
+  const quotaId = await insertQuota(scope, FOREVER, usableUntil)
   for (const limit of draft.limits)
     await insertLimit(scope, { subjectId: key.id, subject: key.id, limit, usableUntil })
-  return { ...key, quota_id: Number(insertId) }
+  return { ...key, quota_id: quotaId }
 }
 
 const ROWS_PER_STATEMENT = 100

@@ -35,15 +35,18 @@ export const insertLimit = async (
   return Number(insertId)
 }
 
-/** The first window opens now, not at the beginning of the calendar's. */
+/**
+ * Its window is born ended, long ago, and not at this instant: a clock that then steps back would find it still open, and a
+ * total would turn once.
+ */
 export const insertQuota = async (
-  { tx, databaseNow }: WriteScope,
+  { tx }: WriteScope,
   amount: number,
   usableUntil: number,
 ): Promise<number> => {
   const { insertId } = await tx
     .insertInto('quota')
-    .values({ amount, window_start: databaseNow, window_end: databaseNow, usable_until: usableUntil })
+    .values({ amount, usable_until: usableUntil })
     .executeTakeFirstOrThrow()
   return Number(insertId)
 }

@@ -1,11 +1,9 @@
 // Transactions of the books on MySQL: repeated when the database asks for it, never when their end is unknown.
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
-import { sql } from 'kysely'
 import type { BookDatabase, WriteScope } from '../books/book-database.ts'
 import type { Schema } from '../schema.ts'
 import { isDuplicate, toFailure, verdictOn } from './errors.ts'
-import { NOW } from './session.ts'
 
 const MAX_ATTEMPTS = 6
 
@@ -20,7 +18,7 @@ const writeUntilDone = async <T>(db: Kysely<Schema>, work: (scope: WriteScope) =
     let committing = false
     try {
       return await db.transaction().execute(async (tx) => {
-        const result = await work({ tx, locksRows: true, databaseNow: sql<number>`${sql.raw(NOW)}` })
+        const result = await work({ tx, locksRows: true })
         committing = true
         return result
       })

@@ -21,7 +21,7 @@ export type MysqlOptions = Readonly<{
   connectTimeoutMs: number
   /** How long a book waits for a connection and for each statement. */
   adminTimeoutMs: number
-  /** Called with each new connection before it is used. */
+  /** Called with each new connection before it is prepared and used. */
   onConnection: ((run: (text: string) => Promise<void>) => Promise<void>) | undefined
 }>
 
@@ -61,11 +61,11 @@ export const createMysqlPools = (
   const open = async (lockWaitS: number): Promise<MysqlConnection> => {
     const connection = await openConnection(target, clock, connectTimeoutMs)
     try {
-      const deadlineMs = clock.monotonicMs() + connectTimeoutMs
-      system = (await prepareSession(connection, { clock, lockWaitS, deadlineMs })).system
       await options.onConnection?.(async (text) => {
         await connection.query(text, clock.monotonicMs() + connectTimeoutMs)
       })
+      const deadlineMs = clock.monotonicMs() + connectTimeoutMs
+      system = (await prepareSession(connection, { clock, lockWaitS, deadlineMs })).system
       return connection
     } catch (error) {
       connection.destroy()

@@ -1,6 +1,6 @@
 // An embedded store in one file: one connection for requests, one for the books.
 import type { Kysely as KyselyType } from 'kysely'
-import { Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, sql } from 'kysely'
+import { Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
 import type { DatabaseClock } from '../../kernel/clock.ts'
 import type { Backend } from '../backend.ts'
 import type { BookDatabase } from '../books/book-database.ts'
@@ -30,7 +30,7 @@ export const openSqliteBackend = (path: string, clock: DatabaseClock, options: S
     dialect: 'sqlite',
     keyStore: createSqliteKeyStore(hot, clock),
     ledger: createSqliteLedger(hot, clock),
-    books: createBooks(db, clock),
+    books: createBooks(db),
     migrations: createSqliteMigrations(() => openSqlite(path), clock),
     ping: async () => {
       try {
@@ -67,7 +67,7 @@ const createKysely = (driver: ReturnType<typeof createSqliteDriver>): KyselyType
     },
   })
 
-const createBooks = (db: KyselyType<Schema>, clock: DatabaseClock): BookDatabase => {
+const createBooks = (db: KyselyType<Schema>): BookDatabase => {
   const orFailure = async <T>(work: Promise<T>): Promise<T> => {
     try {
       return await work
@@ -77,12 +77,7 @@ const createBooks = (db: KyselyType<Schema>, clock: DatabaseClock): BookDatabase
   }
   return {
     read: (work) => orFailure(work(db)),
-    write: (work) =>
-      orFailure(
-        db
-          .transaction()
-          .execute((tx) => work({ tx, locksRows: false, databaseNow: sql<number>`${clock.now()}` })),
-      ),
+    write: (work) => orFailure(db.transaction().execute((tx) => work({ tx, locksRows: false }))),
     isDuplicate,
   }
 }
