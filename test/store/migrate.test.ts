@@ -1,0 +1,82 @@
+// Schema steps: applied once, in order, by one process at a time, and never edited afterwards.
+import { readdir } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import type { TestStore } from '../support/stores.ts'
+import { openMariadbStore, openSqliteStore } from '../support/stores.ts'
+
+const KINDS = [
+  { kind: 'SQLite', open: openSqliteStore },
+  { kind: 'MariaDB', open: openMariadbStore },
+] as const
+
+const using = async (
+  open: () => Promise<TestStore>,
+  work: (opened: TestStore) => Promise<void>,
+): Promise<void> => {
+  const opened = await open()
+  try {
+    await work(opened)
+  } finally {
+    await opened.close()
+  }
+}
+
+const stepsOf = async (dialect: string): Promise<readonly string[]> => {
+  const folder = fileURLToPath(new URL(`../../migrations/${dialect}`, import.meta.url))
+  return (await readdir(folder)).map((name) => name.replace(/\.sql$/, '')).toSorted()
+}
+
+test('both dialects have the same steps', async () => {
+  expect(await stepsOf('mysql')).toEqual(await stepsOf('sqlite'))
+})
+
+for (const { kind, open } of KINDS) {
+  test(`an empty store has everything pending, a migrated one nothing · ${kind}`, () =>
+    using(open, async ({ store }) => {
+      const steps = await stepsOf('sqlite')
+      expect(await store.migrationStatus()).toEqual({ applied: [], pending: steps })
+      expect(await store.migrate()).toEqual(steps)
+      expect(await store.migrationStatus()).toEqual({ applied: steps, pending: [] })
+      expect(await store.migrate()).toEqual([])
+    }))
+
+  test(`of many that migrate at once each step is applied by one · ${kind}`, () =>
+    using(open, async (opened) => {
+      const others = await Promise.all(Array.from({ length: 4 }, () => opened.openAgain()))
+      const applied = await Promise.all([opened.store, ...others].map((store) => store.migrate()))
+      await Promise.all(others.map((store) => store.close()))
+      expect(applied.flat().toSorted()).toEqual(await stepsOf('sqlite'))
+    }))
+
+  test(`a step that was edited after it was applied is noticed · ${kind}`, () =>
+    using(open, async (opened) => {
+      await opened.store.migrate()
+      await opened.write(`UPDATE schema_migration SET checksum = 'edited' WHERE name LIKE '0002%'`)
+      const noticed = {
+        name: 'Rejection',
+        code: 'conflict',
+        message: expect.stringContaining('0002-registry') as string,
+      }
+      await expect(opened.store.migrationStatus()).rejects.toMatchObject(noticed)
+      await expect(opened.store.migrate()).rejects.toMatchObject(noticed)
+    }))
+
+  test(`a step of a newer program is no error, so that the older one can still be run · ${kind}`, () =>
+    using(open, async (opened) => {
+      await opened.store.migrate()
+      await opened.write(
+        `INSERT INTO schema_migration (name, checksum, applied_at) VALUES ('9999-later', 'x', 1)`,
+      )
+      expect(await opened.store.migrationStatus()).toMatchObject({ pending: [] })
+    }))
+
+  test(`a store that was not migrated says so · ${kind}`, () =>
+    using(open, async ({ store, newCall }) => {
+      await expect(store.keyStore.find(new Uint8Array(32), -1, newCall())).rejects.toMatchObject({
+        reason: 'store_unavailable',
+        message: expect.stringContaining('migrated') as string,
+      })
+      await expect(store.ownerBook.listOwners()).rejects.toMatchObject({ reason: 'store_unavailable' })
+    }))
+}
