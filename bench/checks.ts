@@ -1,10 +1,11 @@
 // Checks answered in a second by Latchkey on one core, asked over gRPC on a socket file.
 import { join } from 'node:path'
 import type { LimitDraft } from '../src/quota/limit-book.ts'
+import type { Replica } from '../test/support/replicas.ts'
+import { startReplica } from '../test/support/replicas.ts'
 import type { CheckLoadResult } from './load-checks.ts'
 import { prepareStore } from './prepare-store.ts'
-import type { Running } from './processes.ts'
-import { cpuSeconds, pin, runLoad, serve } from './processes.ts'
+import { cpuSeconds, pin, runLoad } from './processes.ts'
 import type { Spread } from './statistics.ts'
 import { spreadOf } from './statistics.ts'
 
@@ -40,21 +41,16 @@ export const measureChecks = async (
     { name: 'SQLite', url: `sqlite:${join(directory, 'checks.db')}` },
     { name: 'MariaDB', url: mysqlUrl },
   ]
-  const servers: Running[] = []
+  const servers: Replica[] = []
   try {
     const subjects: Subject[] = []
     for (const { name, url } of stores) {
       const [unlimited = '', limited = ''] = await prepareStore(url, { keys: [[], [NEVER_REACHED]] })
-      const address = `unix:${join(directory, `${name}.sock`)}`
-      const server = await serve({
-        DATABASE_URL: url,
-        LATCHKEY_LISTEN: address,
-        LATCHKEY_DRAIN_DELAY: '0ms',
-        HOME: directory,
-      })
+      const server = await startReplica(directory, name, url, { LATCHKEY_DRAIN_DELAY: '0ms' })
       servers.push(server)
-      pin(server.pid, SERVER_CORE)
-      subjects.push(...subjectsOf(name, { address, pid: server.pid }, { unlimited, limited }))
+      const { pid = 0 } = server.process
+      pin(pid, SERVER_CORE)
+      subjects.push(...subjectsOf(name, { address: server.address, pid }, { unlimited, limited }))
     }
     return await measure(subjects, rounds, say)
   } finally {

@@ -7,9 +7,10 @@ import { findEnvoy } from '../src/cli/demo/envoy-binary.ts'
 import { envoyConfig } from '../src/cli/demo/envoy-config.ts'
 import type { EnvoyProcess } from '../src/cli/demo/envoy-process.ts'
 import { startEnvoy } from '../src/cli/demo/envoy-process.ts'
+import { startReplica } from '../test/support/replicas.ts'
 import type { HttpLoadResult } from './load-http.ts'
 import { prepareStore } from './prepare-store.ts'
-import { runLoad, serve } from './processes.ts'
+import { runLoad } from './processes.ts'
 import type { Spread } from './statistics.ts'
 import { spreadOf } from './statistics.ts'
 
@@ -28,11 +29,11 @@ export const measureEnvoy = async (
 ): Promise<Readonly<{ version: string; figures: readonly EnvoyFigure[] }>> => {
   const binary = await findEnvoy({ envoyBin: process.env['ENVOY_BIN'], report: say })
   const url = `sqlite:${join(directory, 'envoy.db')}`
-  const socket = join(directory, 'envoy.sock')
   // One key without a limit and one route: as small as a real set-up gets.
   const model = { name: 'gpt-4o*', route: 'openai', guardrails: [] }
   const [secret = ''] = await prepareStore(url, { keys: [[]], models: [model] })
-  const latchkey = await serve({ DATABASE_URL: url, LATCHKEY_LISTEN: `unix:${socket}`, HOME: directory })
+  const latchkey = await startReplica(directory, 'envoy', url)
+  const socket = latchkey.address.replace('unix:', '')
   const envoys: EnvoyProcess[] = []
   const start = async (config: string) => {
     const envoy = await startEnvoy({ binary, config, directory: await mkdtemp(join(directory, 'envoy-')) })

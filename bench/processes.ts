@@ -1,26 +1,8 @@
-// Starts the processes of a measurement, keeps them on their cores, and reads how much of a core they used.
-import type { ChildProcess } from 'node:child_process'
-import { fork, spawn, spawnSync } from 'node:child_process'
+// Runs the load of a measurement, keeps processes on their cores, and reads how much of a core they used.
+import { fork, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-
-export type Running = Readonly<{ pid: number; stop(): Promise<void> }>
-
-const ROOT = resolve(import.meta.dirname, '..')
-
-/** Latchkey as it is run: a process of `latchkey serve`. Resolves when it serves. */
-export const serve = async (environment: Readonly<Record<string, string>>): Promise<Running> => {
-  const child = spawn(resolve(ROOT, 'bin/latchkey'), ['serve'], {
-    env: { PATH: process.env['PATH'], LATCHKEY_HEALTH_LISTEN: 'off', ...environment },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const { promise: serving, resolve: begin, reject } = Promise.withResolvers<void>()
-  child.stdout.setEncoding('utf8').on('data', (text: string) => text.includes('"msg":"serving"') && begin())
-  child.once('exit', (code) => reject(new Error(`latchkey serve ended with ${code}`)))
-  await serving
-  return { pid: child.pid ?? 0, stop: () => stop(child) }
-}
 
 /** Runs a load program to its end; `core` is where it may run. */
 export const runLoad = async <Result>(
@@ -58,11 +40,4 @@ export const cpuSeconds = (pid: number): number | undefined => {
   } catch {
     return undefined
   }
-}
-
-const stop = async (child: ChildProcess): Promise<void> => {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const exited = once(child, 'exit')
-  child.kill('SIGTERM')
-  await exited
 }

@@ -1,7 +1,5 @@
 // What `npm pack` ships, installed elsewhere, is a whole Latchkey: it has help, makes a key, serves, and answers a Check.
-import type { ChildProcess } from 'node:child_process'
-import { execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { execFile } from 'node:child_process'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -9,19 +7,28 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createCheckClient, summarise } from '../support/check-client.ts'
 import { aCheckRequest } from '../support/check-requests.ts'
+import { startReplica } from '../support/replicas.ts'
 
 const run = promisify(execFile)
 const root = resolve(import.meta.dirname, '../..')
 
 let directory: string
+let program: string
+let databaseUrl: string
 let packed: readonly string[]
-let environment: Record<string, string | undefined>
+// The pinned Node, as an operator would have it: an older one on the machine is not what is tested.
+const environment = { PATH: `${join(root, 'node_modules/.bin')}:${process.env['PATH']}` }
 
 const latchkey = (...args: readonly string[]) =>
-  run(join(directory, 'node_modules/.bin/latchkey'), [...args], { env: environment, cwd: directory })
+  run(program, [...args], {
+    env: { ...environment, HOME: directory, DATABASE_URL: databaseUrl },
+    cwd: directory,
+  })
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'latchkey-pack-'))
+  program = join(directory, 'node_modules/.bin/latchkey')
+  databaseUrl = `sqlite:${join(directory, 'latchkey.db')}`
   const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', directory], { cwd: root })
   const [{ files }]: [{ files: { path: string }[] }] = JSON.parse(stdout.slice(stdout.indexOf('[\n')))
   packed = files.map(({ path }) => path)
@@ -31,15 +38,6 @@ beforeAll(async () => {
   await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', `./${tarball}`], {
     cwd: directory,
   })
-  environment = {
-    // The pinned Node, as an operator would have it: an older one on the machine is not what is tested.
-    PATH: `${join(root, 'node_modules/.bin')}:${process.env['PATH']}`,
-    HOME: directory,
-    DATABASE_URL: `sqlite:${join(directory, 'latchkey.db')}`,
-    LATCHKEY_LISTEN: `unix:${join(directory, 'latchkey.sock')}`,
-    LATCHKEY_HEALTH_LISTEN: 'off',
-    LATCHKEY_DRAIN_DELAY: '0ms',
-  }
 }, 300_000)
 
 afterAll(() => rm(directory, { recursive: true, force: true }))
@@ -73,13 +71,9 @@ describe('the packed tarball', () => {
   }, async () => {
     const { stdout } = await latchkey('keys', 'create', '--name', 'packed', '--limit', 'requests=1/total')
     const request = () => aCheckRequest({ headers: [['authorization', `Bearer ${stdout.trim()}`]] })
-    const server = spawn(join(directory, 'node_modules/.bin/latchkey'), ['serve'], {
-      env: environment,
-      stdio: 'pipe',
-    })
-    const client = createCheckClient(`unix:${join(directory, 'latchkey.sock')}`)
+    const server = await startReplica(directory, 'packed', databaseUrl, environment, program)
+    const client = createCheckClient(server.address)
     try {
-      await serving(server)
       expect(summarise(await client.check(request()))).toMatchObject({ allowed: true })
       expect(summarise(await client.check(request()))).toMatchObject({
         httpStatus: 429,
@@ -87,22 +81,8 @@ describe('the packed tarball', () => {
       })
     } finally {
       client.close()
-      const exited = once(server, 'exit')
-      server.kill('SIGTERM')
-      expect(await exited).toEqual([0, null])
+      await server.stop()
     }
+    expect(server.process.exitCode).toBe(0)
   })
 })
-
-const serving = (server: ChildProcess): Promise<void> => {
-  const { promise, resolve: begin, reject } = Promise.withResolvers<void>()
-  let log = ''
-  const read = (chunk: Buffer) => {
-    log += chunk.toString()
-    if (log.includes('"msg":"serving"')) begin()
-  }
-  server.stdout?.on('data', read)
-  server.stderr?.on('data', read)
-  server.once('exit', (code) => reject(new Error(`latchkey serve ended with ${code}:\n${log}`)))
-  return promise
-}

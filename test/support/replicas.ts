@@ -13,15 +13,19 @@ export type Replica = Readonly<{
 
 const LATCHKEY = resolve(import.meta.dirname, '../../bin/latchkey')
 
-/** Starts one replica and resolves when it says that it serves. Its log is in the error when it does not start. */
+/**
+ * Starts one replica and resolves when it says that it serves. Its log is in the error when it does not start. `program` is the
+ * checkout's own unless it says otherwise.
+ */
 export const startReplica = async (
   directory: string,
   name: string,
   databaseUrl: string,
   env: Readonly<Record<string, string>> = {},
+  program = LATCHKEY,
 ): Promise<Replica> => {
   const socket = join(directory, `${name}.sock`)
-  const child = spawn(LATCHKEY, ['serve'], {
+  const child = spawn(program, ['serve'], {
     env: {
       PATH: process.env['PATH'],
       HOME: directory,
