@@ -40,14 +40,21 @@ export const freshDatabase = (): Promise<string> => createDatabase(inject('maria
 export const runOnMariadb = (text: string, database = 'mysql'): Promise<readonly Record<string, unknown>[]> =>
   runOn(inject('mariadbUrl'), text, database)
 
-export const startMariadb = async (): Promise<MariadbServer> => {
+/** Runs statements one after the other in one session there, and returns the rows of the last. */
+export const runInOneSession = (
+  texts: readonly string[],
+  database: string,
+): Promise<readonly Record<string, unknown>[]> => runAll(inject('mariadbUrl'), texts, database)
+
+/** `args` are added to those of the server. */
+export const startMariadb = async (args: readonly string[] = []): Promise<MariadbServer> => {
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-mariadb-'))
   const port = await freePort()
   const baseUrl = `mysql://${USER}:${PASSWORD}@127.0.0.1:${port}`
   let server: ChildProcess
   try {
     await install(folder)
-    server = await launch(folder, port)
+    server = await launch(folder, port, args)
   } catch (error) {
     await rm(folder, { recursive: true, force: true })
     throw error
@@ -64,7 +71,7 @@ export const startMariadb = async (): Promise<MariadbServer> => {
     run: (text) => runOn(baseUrl, text),
     halt,
     resume: async () => {
-      server = await launch(folder, port)
+      server = await launch(folder, port, args)
     },
     stop: async () => {
       // Nothing in it is wanted any more.
@@ -106,7 +113,7 @@ const install = async (folder: string): Promise<void> => {
   await writeFile(join(folder, 'init.sql'), `${grants.join('\n')}\n`)
 }
 
-const launch = async (folder: string, port: number): Promise<ChildProcess> => {
+const launch = async (folder: string, port: number, args: readonly string[]): Promise<ChildProcess> => {
   const server = spawn(
     program(),
     [
@@ -126,6 +133,7 @@ const launch = async (folder: string, port: number): Promise<ChildProcess> => {
       '--sync-binlog=1',
       '--server-id=1',
       ...asRoot(),
+      ...args,
     ],
     { stdio: ['ignore', 'ignore', 'pipe'] },
   )
@@ -154,15 +162,21 @@ const createDatabase = async (baseUrl: string): Promise<string> => {
   return `${baseUrl}/${name}`
 }
 
-const runOn = async (
+const runOn = (baseUrl: string, text: string, database = 'mysql') => runAll(baseUrl, [text], database)
+
+const runAll = async (
   baseUrl: string,
-  text: string,
-  database = 'mysql',
+  texts: readonly string[],
+  database: string,
 ): Promise<readonly Record<string, unknown>[]> => {
   const connection = await createConnection({ uri: `${baseUrl}/${database}`, supportBigNumbers: true })
   try {
-    const [rows] = await connection.query(text)
-    return Array.isArray(rows) ? (rows as Record<string, unknown>[]) : []
+    let last: readonly Record<string, unknown>[] = []
+    for (const text of texts) {
+      const [rows] = await connection.query(text)
+      last = Array.isArray(rows) ? (rows as Record<string, unknown>[]) : []
+    }
+    return last
   } finally {
     await connection.end()
   }
