@@ -98,7 +98,14 @@ const install = async (folder: string): Promise<void> => {
   ].join('\n')
   const server = spawn(
     program(),
-    ['--no-defaults', '--bootstrap', `--datadir=${join(folder, 'data')}`, '--log-warnings=0', ...asRoot()],
+    [
+      '--no-defaults',
+      '--bootstrap',
+      `--datadir=${join(folder, 'data')}`,
+      `--tmpdir=${folder}`,
+      '--log-warnings=0',
+      ...asRoot(),
+    ],
     { stdio: ['pipe', 'ignore', 'pipe'] },
   )
   const said: string[] = []
@@ -119,6 +126,8 @@ const launch = async (folder: string, port: number, args: readonly string[]): Pr
     [
       '--no-defaults',
       `--datadir=${join(folder, 'data')}`,
+      // Two servers with one folder for temporary tables remove each other's.
+      `--tmpdir=${folder}`,
       `--socket=${join(folder, 'mariadb.sock')}`,
       `--pid-file=${join(folder, 'mariadb.pid')}`,
       `--init-file=${join(folder, 'init.sql')}`,
