@@ -27,5 +27,5 @@ try {
   process.stdout.write(page)
 } finally {
   await mariadb.stop()
-  await rm(directory, { recursive: true })
+  await rm(directory, { recursive: true, force: true })
 }
