@@ -138,6 +138,22 @@ describeEveryStore('charge', (get) => {
     await get().moveTo(NOON)
   })
 
+  test('windows never overlap: after one that ended out of step the next begins at its end', async () => {
+    const { quotas } = await createKey(get(), { limits: [{ ...DAY, period: 'minute' }] })
+    const id = quotas[0]?.id ?? 0
+    await get().write(
+      `UPDATE quota SET window_start = ${NOON - 1_000}, window_end = ${NOON + 10_000} WHERE id = ${id}`,
+    )
+    await get().moveTo(NOON + 30_000)
+    await charge(quotas)
+    expect(await quotaRow(get(), id)).toMatchObject({
+      window_start: NOON + 10_000,
+      window_end: NOON + MINUTE_MS,
+      used: 1,
+    })
+    await get().moveTo(NOON)
+  })
+
   test('a limit made just before the clock steps back counts on, total included', async () => {
     const { quotas } = await createKey(get(), { limits: [DAY, TOTAL] })
     await get().moveTo(NOON - 500)

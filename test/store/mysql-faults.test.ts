@@ -140,6 +140,20 @@ test('a deadline that passes before COMMIT was sent certainly charged nothing', 
   expect(await usedOf(quotas)).toEqual([0, 0])
 })
 
+test('a caller that leaves before COMMIT was sent is not charged', async () => {
+  const quotas = await newQuotas(TOTAL, MONTH)
+  const holder = await holdRows(quotas.slice(1))
+  const call = aCall()
+  const charge = store.ledger.charge(quotas, 1, call)
+  charge.catch(() => undefined)
+  await until(async () => (await chargesInFlight()).length > 0)
+  call.cancelled = true
+  await letGo(holder)
+  await expect(charge).rejects.toMatchObject({ reason: 'deadline_exceeded', chargeUnknown: false })
+  expect(await usedOf(quotas)).toEqual([0, 0])
+  expect(await store.ledger.charge(quotas, 1, aCall())).toMatchObject({ outcome: 'charged' })
+})
+
 test('a lock that is not granted in a second is asked for again, and charged once', async () => {
   for (const quotas of [await newQuotas(TOTAL), await newQuotas(TOTAL, MONTH)]) {
     const holder = await holdRows(quotas.slice(-1))

@@ -57,6 +57,25 @@ test('a server of another authority is refused before anything secret is said', 
   await expect(openStore({ url: `${url}?tls=on`, clock })).rejects.toMatchObject(outage)
 })
 
+test('a certificate that is genuine but bears another name is refused', async () => {
+  const named = createAuthority('elsewhere')
+  await writeFile(join(folder, 'elsewhere.pem'), named.certPem)
+  await writeFile(join(folder, 'elsewhere.key'), named.keyPem)
+  const other = await startMariadb([
+    `--ssl-cert=${join(folder, 'elsewhere.pem')}`,
+    `--ssl-key=${join(folder, 'elsewhere.key')}`,
+  ])
+  try {
+    const target = (await other.freshDatabase()).replace('127.0.0.1', 'localhost')
+    await expect(openStore({ url: withCa('elsewhere.pem', target), clock })).rejects.toMatchObject({
+      reason: 'store_unavailable',
+      message: expect.stringContaining('altnames') as string,
+    })
+  } finally {
+    await other.stop()
+  }
+})
+
 test('a server that has no certificate is refused when TLS is asked for', async () => {
   const plain = await startMariadb(['--skip-ssl'])
   try {
