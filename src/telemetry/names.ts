@@ -22,7 +22,7 @@ export const SPAN = {
 export const ATTRIBUTE = {
   rpcSystem: 'rpc.system.name',
   rpcMethod: 'rpc.method',
-  rpcStatusCode: 'rpc.status_code',
+  rpcStatusCode: 'rpc.response.status_code',
   decision: 'latchkey.decision',
   reason: 'latchkey.reason',
   decisionId: 'latchkey.decision.id',

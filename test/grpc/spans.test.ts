@@ -106,7 +106,7 @@ it.each([
   expect(spans.get(path)?.attributes).toEqual({
     'rpc.system.name': 'grpc',
     'rpc.method': CHECK,
-    'rpc.status_code': 'OK',
+    'rpc.response.status_code': 'OK',
     'latchkey.decision': 'allow',
     'latchkey.decision.id': expect.stringMatching(/^dec_/),
     'latchkey.key.id': 'key_7',
