@@ -43,6 +43,23 @@ describeEveryStore('owners', (get) => {
       if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'conflict' })
   })
 
+  test('owners made at the same instant below parents that nobody has made yet are all made', async () => {
+    const paths = Array.from({ length: 6 }, (_, n) => `fresh/team/u${n}`)
+    const other = await get().openAgain()
+    const stores = [get().store, other]
+    await Promise.all(
+      paths.flatMap((path, n) =>
+        stores
+          .slice(n % 2, (n % 2) + 1)
+          .map((store) => store.ownerBook.createOwner(path, NO_RULES, { withParents: true })),
+      ),
+    )
+    await other.close()
+    expect(
+      (await book().listOwners()).map(({ path }) => path).filter((path) => path.startsWith('fresh')),
+    ).toEqual(['fresh', 'fresh/team', ...paths])
+  })
+
   test('paths that cannot be are refused, and one like the id of a key too', async () => {
     for (const path of ['', 'Acme', 'a/b/c/d', 'a//b', '/a', 'a/', 'ä', 'a b', 'x'.repeat(64), 'key_abc'])
       await expect(book().createOwner(path, NO_RULES), path).rejects.toMatchObject({ code: 'invalid' })

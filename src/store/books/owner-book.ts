@@ -22,19 +22,17 @@ export const createOwnerBook = ({ database, clock, announce }: BookDeps): OwnerB
         `an organisation's name must not begin with ${KEY_ID_PREFIX}, as the ids of keys do`,
       )
     const parsed = parseRules(rules)
-    try {
-      return await database.write(async (scope) => {
-        await requireRegistered(scope, parsed)
-        return insertOwner(scope, {
-          path,
-          rules: parsed,
-          withParents: options.withParents ?? false,
-          nowMs: clock.now(),
+    const { withParents = false } = options
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await database.write(async (scope) => {
+          await requireRegistered(scope, parsed)
+          return insertOwner(scope, { path, rules: parsed, withParents, nowMs: clock.now() })
         })
-      })
-    } catch (error) {
-      // Two processes created it at the same instant: there was no row to lock yet.
-      throw database.isDuplicate(error) ? alreadyExists(path) : error
+      } catch (error) {
+        // Another process created it, or a parent, at the same instant: there was no row to lock yet. Now there is.
+        if (!database.isDuplicate(error) || attempt >= MAX_ATTEMPTS) throw error
+      }
     }
   },
 
@@ -86,6 +84,9 @@ export const createOwnerBook = ({ database, clock, announce }: BookDeps): OwnerB
     announce({ kind: 'everything' })
   },
 })
+
+/** Each attempt that meets a duplicate finds one owner more of at most three. */
+const MAX_ATTEMPTS = 4
 
 const insertOwner = async (
   scope: WriteScope,

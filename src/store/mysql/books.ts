@@ -1,6 +1,7 @@
 // Transactions of the books on MySQL: repeated when the database asks for it, never when their end is unknown.
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
+import { Failure } from '../../kernel/failure.ts'
 import type { BookDatabase, WriteScope } from '../books/book-database.ts'
 import type { Schema } from '../schema.ts'
 import { isDuplicate, toFailure, verdictOn } from './errors.ts'
@@ -23,7 +24,15 @@ const writeUntilDone = async <T>(db: Kysely<Schema>, work: (scope: WriteScope) =
         return result
       })
     } catch (error) {
-      const { again } = verdictOn(error, committing ? 'commit' : 'before_commit')
+      const { again, effect } = verdictOn(error, committing ? 'commit' : 'before_commit')
+      if (effect === 'unknown')
+        throw new Failure(
+          'store_unavailable',
+          'the database was lost during COMMIT: the change may or may not be made',
+          {
+            cause: error,
+          },
+        )
       if (!again || attempt >= MAX_ATTEMPTS || toFailure(error) === error) throw error
     }
     await delay(5 + Math.random() * 20)

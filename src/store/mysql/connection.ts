@@ -4,6 +4,7 @@ import { connect as connectSocket } from 'node:net'
 import type { Connection, ConnectionOptions, QueryResult } from 'mysql2'
 import { createConnection } from 'mysql2'
 import type { Clock } from '../../kernel/clock.ts'
+import { createBreakage } from './breakage.ts'
 import { ConnectionLost, NeverSent, StatementTimeout } from './errors.ts'
 import type { MysqlTarget } from './mysql-url.ts'
 
@@ -137,29 +138,6 @@ const wrapConnection = (connection: Connection, socket: Socket, clock: Clock): M
     },
     isBroken: breakage.hasHappened,
     onBroken: breakage.listen,
-  }
-}
-
-/** Happens once; whoever listens is told once. */
-const createBreakage = () => {
-  const listeners = new Set<() => void>()
-  let broken = false
-  return {
-    hasHappened: () => broken,
-    happened: (): void => {
-      if (broken) return
-      broken = true
-      // Later, so that an answer which came in the same breath as the end is heard first.
-      setImmediate(() => {
-        for (const listener of listeners) listener()
-      })
-    },
-    listen: (listener: () => void): (() => void) => {
-      listeners.add(listener)
-      return () => {
-        listeners.delete(listener)
-      }
-    },
   }
 }
 
