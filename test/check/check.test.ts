@@ -7,6 +7,7 @@ import type { LimitDraft } from '../../src/quota/limit-book.ts'
 import { aCheckRequest } from '../support/check-requests.ts'
 import type { CheckRig } from '../support/check-rig.ts'
 import { createCheckRig } from '../support/check-rig.ts'
+import { recordFigure } from '../support/figures.ts'
 
 let rig: CheckRig
 beforeAll(async () => {
@@ -43,7 +44,9 @@ describe('what a Check costs the store', () => {
     const asked = Array.from({ length: 10_000 }, () => rig.ask({ headers: bearer(secret) }))
     const answers = await Promise.all(asked)
     expect(answers.every(({ decision }) => decision.outcome === 'allow')).toBe(true)
-    expect(rig.storeCalls()).toBe(1)
+    const lookUps = rig.storeCalls()
+    recordFigure({ name: 'look-ups for 10,000 concurrent Checks of one cold key', value: lookUps })
+    expect(lookUps).toBe(1)
   })
 
   test('10,000 malformed keys: no store call', async () => {
@@ -52,7 +55,9 @@ describe('what a Check costs the store', () => {
       const { decision } = await rig.ask({ headers: bearer(`lk_${String(n).padStart(36, 'x')}`) })
       expect(decision).toMatchObject({ outcome: 'deny', reason: 'invalid_key' })
     }
-    expect(rig.storeCalls()).toBe(0)
+    const calls = rig.storeCalls()
+    recordFigure({ name: 'store calls for 10,000 malformed keys', value: calls })
+    expect(calls).toBe(0)
   })
 
   test('two Checks 10 ms apart on an exhausted key: no store call for the second, for a second long', async () => {
@@ -65,6 +70,12 @@ describe('what a Check costs the store', () => {
     const second = await rig.ask({ headers: bearer(secret) })
     expect(second.decision).toMatchObject({ outcome: 'deny', reason: 'quota_exhausted' })
     expect(second.call).toMatchObject({ cache: 'refused', storeReads: 0, storeWrites: 0 })
+    const calls = rig.storeCalls()
+    recordFigure({
+      name: 'store calls for the second of two Checks on an exhausted key, 10 ms apart',
+      value: calls,
+    })
+    expect(calls).toBe(0)
     rig.clock.advance(980)
     await rig.ask({ headers: bearer(secret) })
     expect(rig.storeCalls()).toBe(0)

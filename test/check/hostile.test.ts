@@ -7,6 +7,7 @@ import { NO_RULES } from '../../src/policy/policy.ts'
 import { summarise } from '../support/check-client.ts'
 import type { CheckRig } from '../support/check-rig.ts'
 import { createCheckRig } from '../support/check-rig.ts'
+import { recordFigure } from '../support/figures.ts'
 import type { HostileSecrets } from '../support/hostile-requests.ts'
 import { hostileRequests } from '../support/hostile-requests.ts'
 
@@ -63,6 +64,11 @@ const answerTo = async (parts: Parameters<CheckRig['ask']>[0]) => {
 }
 
 test('the table holds at least 80 requests, each under its own name', () => {
+  recordFigure({
+    name: 'hostile requests with an exact answer and cost, in both forms of headers',
+    value: NAMES.length,
+  })
+  expect(new Set(NAMES).size).toBe(NAMES.length)
   expect(NAMES.length).toBeGreaterThanOrEqual(80)
 })
 
@@ -115,6 +121,7 @@ describe('generated requests', () => {
       { numRuns: runs },
     )
     expect(rig.storeCalls()).toBe(0)
+    recordFigure({ name: 'generated requests without a valid key: none allowed, no store call', value: runs })
   })
 
   test(`${runs} with a key bound to one model: no Allow but for that very model`, {
@@ -137,6 +144,10 @@ describe('generated requests', () => {
       }),
       { numRuns: runs },
     )
+    recordFigure({
+      name: 'generated requests with a key bound to one model: none allowed but for that model',
+      value: runs,
+    })
   })
 })
 

@@ -249,7 +249,7 @@ const pathsAndMethods = ({ ruled }: HostileSecrets): HostileRequest[] => {
     asks('percent-encoded letters', 'POST', '/v1/chat/completion%73'),
     asks('a percent-encoded slash', 'POST', '/v1%2fchat/completions'),
     asks('a trailing slash', 'POST', '/v1/chat/completions/'),
-    asks('upper case', 'POST', '/V1/chat/completions'),
+    asks('a path in upper case', 'POST', '/V1/chat/completions'),
     asks('a fragment', 'POST', '/v1/chat/completions#x'),
     asks('a path parameter', 'POST', '/v1/chat/completions;x=1'),
     asks('a NUL', 'POST', '/v1/chat/completions\0'),
