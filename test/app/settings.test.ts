@@ -11,8 +11,9 @@ import { NO_RULES } from '../../src/policy/policy.ts'
 import type { Store } from '../../src/store/store.ts'
 import { openStore } from '../../src/store/store.ts'
 import type { AppRig } from '../support/app-rig.ts'
-import { aDirectory, aKeyIn, anApp, mintSecret, onClose } from '../support/app-rig.ts'
+import { aKeyIn, anApp, mintSecret } from '../support/app-rig.ts'
 import { createAuthority, createCertificate } from '../support/certificates.ts'
+import { aDirectory, onClose } from '../support/closing.ts'
 
 /** `drain_delay` needs a process that is told to stop: serve.test.ts. */
 const tested = new Set<string>(['drain_delay'])

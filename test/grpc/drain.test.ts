@@ -10,8 +10,9 @@ import { HealthCheckResponse_ServingStatus, HealthClient } from '../../src/grpc/
 import { HEALTH_NAMES } from '../../src/grpc/health.ts'
 import { summarise } from '../support/check-client.ts'
 import { aCheckRequest } from '../support/check-requests.ts'
+import { aDirectory, onClose } from '../support/closing.ts'
 import { anAllow } from '../support/decisions.ts'
-import { aClient, aDirectory, aServer, ask, onClose } from '../support/grpc-rig.ts'
+import { aClient, aServer, ask } from '../support/grpc-rig.ts'
 
 const { SERVING, NOT_SERVING, SERVICE_UNKNOWN } = HealthCheckResponse_ServingStatus
 

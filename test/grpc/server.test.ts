@@ -11,8 +11,9 @@ import type { Certificate } from '../support/certificates.ts'
 import { createAuthority, createCertificate } from '../support/certificates.ts'
 import { summarise } from '../support/check-client.ts'
 import { aCheckRequest } from '../support/check-requests.ts'
+import { aDirectory } from '../support/closing.ts'
 import { anAllow } from '../support/decisions.ts'
-import { aClient, aDirectory, aServer, ask } from '../support/grpc-rig.ts'
+import { aClient, aServer, ask } from '../support/grpc-rig.ts'
 
 const permissions = async (path: string): Promise<string> => ((await stat(path)).mode & 0o777).toString(8)
 

@@ -1,10 +1,7 @@
 // The whole program in this process, on an embedded store of the test's own; everything is closed after each test.
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ChannelCredentials } from '@grpc/grpc-js'
 import { credentials } from '@grpc/grpc-js'
-import { afterEach } from 'vitest'
 import type { App } from '../../src/app.ts'
 import { startApp } from '../../src/app.ts'
 import { loadConfig } from '../../src/config.ts'
@@ -18,6 +15,7 @@ import type { AnswerSummary } from './check-client.ts'
 import { summarise } from './check-client.ts'
 import type { RequestParts } from './check-requests.ts'
 import { aCheckRequest } from './check-requests.ts'
+import { aDirectory, onClose } from './closing.ts'
 
 export type AppRig = Readonly<{
   app: App
@@ -28,22 +26,6 @@ export type AppRig = Readonly<{
   ask(secret: string, parts?: RequestParts): Promise<CheckResponse>
   answer(secret: string, parts?: RequestParts): Promise<AnswerSummary>
 }>
-
-const closers: (() => unknown)[] = []
-
-afterEach(async () => {
-  for (let close = closers.pop(); close !== undefined; close = closers.pop()) await close()
-})
-
-export const onClose = (close: () => unknown): void => {
-  closers.push(close)
-}
-
-export const aDirectory = async (): Promise<string> => {
-  const directory = await mkdtemp(join(tmpdir(), 'latchkey-app-'))
-  onClose(() => rm(directory, { recursive: true }))
-  return directory
-}
 
 /** Settings are texts by name, as on the command line. Unless told otherwise: free loopback ports, no drain delay. */
 export const anApp = async (

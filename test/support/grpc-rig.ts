@@ -1,10 +1,6 @@
 // A real server with a small function in place of the decision, and real clients; all closed after each test.
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { ChannelCredentials, ClientUnaryCall, ServiceError } from '@grpc/grpc-js'
 import { credentials, Metadata } from '@grpc/grpc-js'
-import { afterEach } from 'vitest'
 import type { AuthorizationDeps } from '../../src/grpc/authorization.ts'
 import type { CheckRequest, CheckResponse } from '../../src/grpc/gen/envoy/service/auth/v3/external_auth.ts'
 import { AuthorizationClient } from '../../src/grpc/gen/envoy/service/auth/v3/external_auth.ts'
@@ -12,25 +8,10 @@ import type { GrpcServer, GrpcServerOptions } from '../../src/grpc/server.ts'
 import { startGrpcServer } from '../../src/grpc/server.ts'
 import { createClock } from '../../src/kernel/clock.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
+import { onClose } from './closing.ts'
 import { anAllow } from './decisions.ts'
 
 export type RunningServer = GrpcServer & Readonly<{ logged: readonly string[] }>
-
-const closers: (() => unknown)[] = []
-
-afterEach(async () => {
-  for (let close = closers.pop(); close !== undefined; close = closers.pop()) await close()
-})
-
-export const onClose = (close: () => unknown): void => {
-  closers.push(close)
-}
-
-export const aDirectory = async (): Promise<string> => {
-  const path = await mkdtemp(join(tmpdir(), 'latchkey-grpc-'))
-  onClose(() => rm(path, { recursive: true }))
-  return path
-}
 
 export const OPTIONS: GrpcServerOptions = {
   listen: '127.0.0.1:0',
