@@ -84,7 +84,6 @@ const denyUnresolved = (key: VirtualKey, detail: string): Deny =>
   deny('policy_unresolved', 'A policy of this API key cannot be applied; its operator has been told.', {
     key,
     detail,
-    retryAfterS: 30,
   })
 
 /** Answered here from the catalogue; without one the upstream knows, and nothing is charged either way. */
