@@ -10,6 +10,7 @@ import type { Deny, Listing } from './decision.ts'
 import { deny, isDeny } from './decision.ts'
 import { quoted } from './quoted.ts'
 import { observeModel, requireModel } from './request-model.ts'
+import { resourcePathOf } from './resource-path.ts'
 import type { KnownKey } from './usable-key.ts'
 
 export type Admission = Readonly<{
@@ -31,7 +32,7 @@ export const admit = (
   const requirements = requirementsFor(key, registry)
   if (requirements.unresolved !== undefined)
     return denyUnresolved(key, `${requirements.unresolved} is not registered`)
-  if (isModelListing(request)) return listModels(request, key, registry, requirements)
+  if (isModelListing(request)) return listModels(request, known, requirements)
   if (requirements.needsModel && !isModelPath(request))
     return deny(
       'path_not_allowed',
@@ -89,25 +90,15 @@ const denyUnresolved = (key: VirtualKey, detail: string): Deny =>
 /** Answered here from the catalogue; without one the upstream knows, and nothing is charged either way. */
 const listModels = (
   request: AuthRequest,
-  key: VirtualKey,
-  registry: Registry,
+  known: KnownKey,
   requirements: Requirements,
 ): Admission | Listing | Deny => {
-  const { catalogue } = registry
-  if (catalogue.isEmpty)
-    return guarded(request, { digest: NONE, key, registry }, requirements, {
-      model: undefined,
-      routed: undefined,
-      charged: false,
-    })
-  return {
-    outcome: 'listing',
-    key,
-    models: catalogue.exactNames.filter((model) => admitsModel(requirements, model)),
-  }
+  const { key, registry } = known
+  const { isEmpty, exactNames } = registry.catalogue
+  if (isEmpty)
+    return guarded(request, known, requirements, { model: undefined, routed: undefined, charged: false })
+  return { outcome: 'listing', key, models: exactNames.filter((model) => admitsModel(requirements, model)) }
 }
-
-const NONE = new Uint8Array()
 
 const MODEL_PATHS = new Set([
   '/v1/chat/completions',
@@ -117,13 +108,8 @@ const MODEL_PATHS = new Set([
   '/v1/messages',
 ])
 
-const withoutQuery = (path: string): string => {
-  const query = path.indexOf('?')
-  return query < 0 ? path : path.slice(0, query)
-}
-
 const isModelPath = ({ method, path }: AuthRequest): boolean =>
-  method === 'POST' && MODEL_PATHS.has(withoutQuery(path))
+  method === 'POST' && MODEL_PATHS.has(resourcePathOf(path))
 
 const isModelListing = ({ method, path }: AuthRequest): boolean =>
-  method === 'GET' && withoutQuery(path) === '/v1/models'
+  method === 'GET' && resourcePathOf(path) === '/v1/models'

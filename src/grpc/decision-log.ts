@@ -1,6 +1,7 @@
 // One line for a decision at most: denials at info, what cannot be known and bugs at error, allows sampled.
 import type { Deny } from '../check/decision.ts'
 import { quoted } from '../check/quoted.ts'
+import { resourcePathOf } from '../check/resource-path.ts'
 import type { Call } from '../kernel/call.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { CheckOutcome } from './check-outcome.ts'
@@ -42,7 +43,7 @@ const fieldsOf = (
     owner: key?.owners[0]?.path,
     model: model === undefined ? undefined : clientWords(model),
     method: request === undefined ? undefined : clientWords(request.method),
-    path: request === undefined ? undefined : clientWords(request.path.split('?', 1)[0] ?? ''),
+    path: request === undefined ? undefined : clientWords(resourcePathOf(request.path)),
     duration_ms: Math.round(durationMs * 1_000) / 1_000,
     cache: call.cache,
     store_reads: call.storeReads,

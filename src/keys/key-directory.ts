@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache'
 import type { Call } from '../kernel/call.ts'
 import { createCall, withinDeadline } from '../kernel/call.ts'
 import type { Clock } from '../kernel/clock.ts'
+import { digestName } from '../kernel/digest-name.ts'
 import type { Registry } from '../policy/registry.ts'
 import { createRegistry } from '../policy/registry.ts'
 import type { Change } from './key-book.ts'
@@ -107,7 +108,7 @@ export const createKeyDirectory = (deps: {
 
   return {
     async find(digest, call) {
-      const name = nameOf(digest)
+      const name = digestName(digest)
       const entry = entries.get(name)
       if (entry !== undefined && registry !== undefined) {
         call.cache = entry.key === undefined ? 'absent' : 'hit'
@@ -119,26 +120,23 @@ export const createKeyDirectory = (deps: {
     },
     registry: () => registry,
     dropRefused(digest) {
-      const name = nameOf(digest)
+      const name = digestName(digest)
       if (droppedLately.has(name)) return
       droppedLately.set(name, true)
       forget(name)
     },
-    drop: (digest) => forget(nameOf(digest)),
+    drop: (digest) => forget(digestName(digest)),
     apply(change) {
       generation += 1
       flights.clear()
       if (change.kind === 'everything') return entries.clear()
-      for (const [name, { key }] of entries.entries()) if (key?.id === change.keyId) entries.delete(name)
       // A key that was just created may be held as absent.
-      for (const [name, { key }] of entries.entries()) if (key === undefined) entries.delete(name)
+      for (const [name, { key }] of entries.entries())
+        if (key === undefined || key.id === change.keyId) entries.delete(name)
     },
     size: () => ({ entries: entries.size, bytes: entries.calculatedSize }),
   }
 }
-
-/** The whole digest as a string, one character a byte: keys that share a part never mix. */
-const nameOf = (digest: Uint8Array): string => Buffer.from(digest).toString('latin1')
 
 const ENTRY_BYTES = 400
 const QUOTA_BYTES = 160

@@ -1,6 +1,7 @@
 // A short memory of quota refusals: a blocked caller costs no store call, even when its key left the cache.
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../kernel/clock.ts'
+import { digestName } from '../kernel/digest-name.ts'
 import type { QuotaState } from './quota.ts'
 
 /** `subject` is what policy needs to judge the caller again without a look-up. */
@@ -27,16 +28,14 @@ export const createRefusalMemory = <Subject>(deps: {
     perf: { now: clock.monotonicMs },
   })
   return {
-    recall: (digest) => refusals.get(nameOf(digest)),
+    recall: (digest) => refusals.get(digestName(digest)),
     remember(digest, refusal, units) {
       const exhausted = refusal.limits.filter(({ remaining }) => remaining < units)
       const turnsInMs = Math.min(...exhausted.map(({ resetsAtMs }) => (resetsAtMs ?? Infinity) - clock.now()))
       // A ttl of 0 would mean for ever; a window that has turned is worth no memory at all.
       const ttl = Math.floor(Math.min(REMEMBERED_MS, turnsInMs))
-      if (ttl > 0) refusals.set(nameOf(digest), refusal, { ttl })
+      if (ttl > 0) refusals.set(digestName(digest), refusal, { ttl })
     },
     clear: () => refusals.clear(),
   }
 }
-
-const nameOf = (digest: Uint8Array): string => Buffer.from(digest).toString('latin1')

@@ -4,8 +4,8 @@ import type { Quota, QuotaState } from '../../quota/quota.ts'
 import type { QuotaRow, RowCharge } from '../charge-plan.ts'
 import { quotaState } from '../charge-plan.ts'
 import type { Statement } from '../statement-span.ts'
-import { startStatementSpan } from '../statement-span.ts'
 import { toFailure } from './errors.ts'
+import { spanned } from './spanned.ts'
 
 /**
  * Takes ?2 units from row ?1 at ?3 in the window [?4, ?5). Amount, window and usability are in the WHERE, so the row takes
@@ -66,18 +66,6 @@ export const createRowStatements = (database: DatabaseSync) => {
           throw toFailure(error, true)
         }
       }),
-  }
-}
-
-const spanned = <T>(statement: Statement, work: () => T): T => {
-  const span = startStatementSpan('sqlite', statement)
-  try {
-    return work()
-  } catch (error) {
-    span.fail(error)
-    throw error
-  } finally {
-    span.end()
   }
 }
 

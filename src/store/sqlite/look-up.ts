@@ -3,8 +3,8 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { Clock } from '../../kernel/clock.ts'
 import type { KeyStore } from '../../keys/key-store.ts'
 import { LOOK_UP_COLUMNS, lookUpFrom, lookupFromRow } from '../look-up-row.ts'
-import { startStatementSpan } from '../statement-span.ts'
 import { whenNotBusy } from './errors.ts'
+import { spanned } from './spanned.ts'
 
 const limitsOf = (table: string): string =>
   `(SELECT json_group_array(json_array(l.quota_id, l.unit, l.period, l.zone, l.amount))
@@ -20,18 +20,11 @@ const STATEMENT = { operation: 'SELECT', table: 'key_secret', text: LOOK_UP }
 
 export const createSqliteKeyStore = (database: DatabaseSync, clock: Clock): KeyStore => {
   let prepared: StatementSync | undefined
-  const lookUp = (digest: Uint8Array, knownRegistryVersion: number) => {
-    const span = startStatementSpan('sqlite', STATEMENT)
-    try {
+  const lookUp = (digest: Uint8Array, knownRegistryVersion: number) =>
+    spanned(STATEMENT, () => {
       prepared ??= database.prepare(LOOK_UP)
       return prepared.get(BigInt(knownRegistryVersion), digest, BigInt(clock.now()))
-    } catch (error) {
-      span.fail(error)
-      throw error
-    } finally {
-      span.end()
-    }
-  }
+    })
   return {
     find: async (digest, knownRegistryVersion, call) => {
       call.storeReads += 1
