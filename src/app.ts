@@ -69,7 +69,11 @@ const start = async (
   )
   lifecycle.onClose('telemetry', telemetry.close)
 
-  const { store, applied } = await openReadyStore({ url: config.databaseUrl, clock })
+  const { store, applied } = await openReadyStore({
+    url: config.databaseUrl,
+    clock,
+    chargeForm: config.chargeForm,
+  })
   lifecycle.onClose('store', store.close)
   if (applied.length > 0) log.info({ applied }, 'store migrated')
   for (const warning of await store.durabilityWarnings())

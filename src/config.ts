@@ -24,6 +24,7 @@ export type Config = Readonly<{
   keyFormats: readonly SecretFormat[]
   modelHeader: string | undefined
   cache: Readonly<{ maxEntries: number; maxBytes: number; positiveTtlMs: number; absentTtlMs: number }>
+  chargeForm: 'grouped' | 'direct'
   retryHorizonMs: number
   log: Readonly<{ level: Settings['log_level']; format: Settings['log_format']; allowSampleRate: number }>
   /** OTEL_*, never renamed; OpenTelemetry's SDK reads them again by itself. */
@@ -90,6 +91,7 @@ const toConfig = (settings: Settings, environment: Environment): Config => ({
     positiveTtlMs: settings.cache_positive_ttl,
     absentTtlMs: settings.cache_absent_ttl,
   },
+  chargeForm: settings.charge_form,
   retryHorizonMs: settings.retry_horizon,
   log: {
     level: settings.log_level,

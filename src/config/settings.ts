@@ -67,6 +67,9 @@ export const settingsSchema = z.strictObject({
   cache_absent_ttl: duration('1ms', '1h')
     .prefault('1s')
     .describe('how long a key that does not exist is remembered'),
+  charge_form: choice('grouped', 'direct')
+    .prefault('grouped')
+    .describe('how charges are made: grouped, many in one statement, or direct, a transaction for each'),
   retry_horizon: duration('1ms', '1h')
     .prefault('30s')
     .describe('how long a charge waits for Envoy to retry its Check; longer than check_timeout'),

@@ -11,6 +11,15 @@ export type ChargeOutcome =
   | Readonly<{ outcome: 'stale' }>
 
 /**
+ * How charges reach the database: many in one statement while the last one is under way, or each in a transaction of
+ * its own. Both keep every promise below.
+ */
+export type ChargeForm = 'grouped' | 'direct'
+
+/** `because`: why it is not the form that was asked for. */
+export type ChargeFormInUse = Readonly<{ form: ChargeForm; because?: string }>
+
+/**
  * - All quotas of a charge are charged or none; a refusal changes nothing.
  * - For every quota and window: charged <= amount, under any number of replicas and any fault.
  * - Windows turn inside the charge, by the database's clock.

@@ -1,13 +1,24 @@
 // What a dialect brings to a store; everything else is written once for both.
 import type { KeyStore } from '../keys/key-store.ts'
-import type { QuotaLedger } from '../quota/quota-ledger.ts'
+import type { ChargeObserver } from '../quota/charge-observer.ts'
+import type { ChargeForm, ChargeFormInUse, QuotaLedger } from '../quota/quota-ledger.ts'
 import type { BookDatabase } from './books/book-database.ts'
 import type { MigrationTarget } from './migrate.ts'
+
+/** What was asked for, and who is told. */
+export type Charging = Readonly<{ form: ChargeForm; observer: ChargeObserver }>
+
+export type Charges = Readonly<{
+  ledger: QuotaLedger
+  formInUse(): Promise<ChargeFormInUse>
+  /** Something changed in the store: what is known of its rows is no reason to refuse any more. */
+  doubt(): void
+}>
 
 export type Backend = Readonly<{
   dialect: 'sqlite' | 'mysql'
   keyStore: KeyStore
-  ledger: QuotaLedger
+  charges: Charges
   books: BookDatabase
   migrations: MigrationTarget
   ping(): Promise<void>

@@ -4,8 +4,10 @@ import { Rejection } from '../kernel/failure.ts'
 import type { Change, KeyBook, OwnerBook } from '../keys/key-book.ts'
 import type { KeyStore } from '../keys/key-store.ts'
 import type { PolicyBook } from '../policy/policy-book.ts'
+import type { ChargeObserver } from '../quota/charge-observer.ts'
+import { SILENT_OBSERVER } from '../quota/charge-observer.ts'
 import type { LimitBook } from '../quota/limit-book.ts'
-import type { QuotaLedger } from '../quota/quota-ledger.ts'
+import type { ChargeForm, ChargeFormInUse, QuotaLedger } from '../quota/quota-ledger.ts'
 import type { Backend } from './backend.ts'
 import { createKeyBook } from './books/key-book.ts'
 import { createLimitBook } from './books/limit-book.ts'
@@ -32,6 +34,8 @@ export type Store = Readonly<{
   migrationStatus(): Promise<MigrationStatus>
   /** Applies what is pending under a lock; returns the names applied. */
   migrate(): Promise<readonly string[]>
+  /** Tries the database at the first call, so after the migrations; throws Failure when it cannot be reached. */
+  chargeForm(): Promise<ChargeFormInUse>
   /** Throws Failure store_unavailable when the store does not answer. */
   ping(): Promise<void>
   /** Sentences about settings that weaken the durability promise; empty when it holds. */
@@ -43,6 +47,9 @@ export type StoreOptions = Readonly<{
   /** `sqlite:PATH` or `mysql://USER:PASSWORD@HOST:PORT/DATABASE`. */
   url: string
   clock: DatabaseClock
+  /** How charges are made; `grouped` unless told otherwise. */
+  chargeForm?: ChargeForm
+  chargeObserver?: ChargeObserver
   sqlite?: Partial<SqliteOptions>
   mysql?: Partial<MysqlOptions>
 }>
@@ -51,10 +58,12 @@ export type StoreOptions = Readonly<{
 export const openStore = async (options: StoreOptions): Promise<Store> =>
   createStore(await openBackend(options), options.clock)
 
-const openBackend = async ({ url, clock, sqlite, mysql }: StoreOptions): Promise<Backend> => {
+const openBackend = async ({ url, clock, sqlite, mysql, ...more }: StoreOptions): Promise<Backend> => {
+  const charging = { form: more.chargeForm ?? 'grouped', observer: more.chargeObserver ?? SILENT_OBSERVER }
   if (url.startsWith('sqlite:'))
-    return openSqliteBackend(sqlitePath(url), clock, { ...DEFAULT_SQLITE_OPTIONS, ...sqlite })
-  if (url.startsWith('mysql:')) return openMysqlBackend(url, clock, { ...DEFAULT_MYSQL_OPTIONS, ...mysql })
+    return openSqliteBackend(sqlitePath(url), clock, charging, { ...DEFAULT_SQLITE_OPTIONS, ...sqlite })
+  if (url.startsWith('mysql:'))
+    return openMysqlBackend(url, clock, charging, { ...DEFAULT_MYSQL_OPTIONS, ...mysql })
   throw new Rejection('invalid', 'a store is sqlite:PATH or mysql://USER:PASSWORD@HOST:PORT/DATABASE')
 }
 
@@ -68,13 +77,14 @@ const sqlitePath = (url: string): string => {
 const createStore = (backend: Backend, clock: DatabaseClock): Store => {
   const listeners = new Set<(change: Change) => void>()
   const announce = (change: Change) => {
+    backend.charges.doubt()
     for (const listener of listeners) listener(change)
   }
   const deps = { database: backend.books, clock, announce }
   return {
     dialect: backend.dialect,
     keyStore: backend.keyStore,
-    ledger: backend.ledger,
+    ledger: backend.charges.ledger,
     keyBook: createKeyBook(deps),
     ownerBook: createOwnerBook(deps),
     policyBook: createPolicyBook(deps),
@@ -87,6 +97,7 @@ const createStore = (backend: Backend, clock: DatabaseClock): Store => {
     },
     migrationStatus: () => migrationStatus(backend.migrations),
     migrate: () => migrate(backend.migrations),
+    chargeForm: () => backend.charges.formInUse(),
     ping: () => backend.ping(),
     durabilityWarnings: () => backend.durabilityWarnings(),
     close: () => backend.close(),

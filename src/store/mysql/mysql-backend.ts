@@ -3,10 +3,10 @@
 import type { Driver } from 'kysely'
 import { Kysely, MysqlAdapter, MysqlIntrospector, MysqlQueryCompiler } from 'kysely'
 import type { DatabaseClock } from '../../kernel/clock.ts'
-import type { Backend } from '../backend.ts'
+import type { Backend, Charging } from '../backend.ts'
 import type { Schema } from '../schema.ts'
 import { createMysqlBooks } from './books.ts'
-import { createMysqlLedger } from './charge.ts'
+import { createMysqlDirectLedger } from './charge/direct-ledger.ts'
 import { readDurabilityWarnings } from './durability.ts'
 import { createMysqlDriver } from './kysely-driver.ts'
 import { createMysqlKeyStore } from './look-up.ts'
@@ -20,6 +20,7 @@ import { createTracedStatements } from './traced-statements.ts'
 export const openMysqlBackend = async (
   url: string,
   clock: DatabaseClock,
+  charging: Charging,
   options: MysqlOptions,
 ): Promise<Backend> => {
   const target = parseMysqlUrl(url)
@@ -39,7 +40,11 @@ export const openMysqlBackend = async (
   return {
     dialect: 'mysql',
     keyStore: createMysqlKeyStore(pools.lookup, clock, traced),
-    ledger: createMysqlLedger({ pool: pools.quota, clock, traced }),
+    charges: {
+      ledger: createMysqlDirectLedger({ pool: pools.quota, clock, traced }),
+      formInUse: async () => ({ form: 'direct' }),
+      doubt: () => {},
+    },
     books: createMysqlBooks(db),
     migrations: createMysqlMigrations(pools.open, clock, target.database),
     ping,

@@ -2,10 +2,10 @@
 import type { Kysely as KyselyType } from 'kysely'
 import { Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
 import type { DatabaseClock } from '../../kernel/clock.ts'
-import type { Backend } from '../backend.ts'
+import type { Backend, Charging } from '../backend.ts'
 import type { BookDatabase } from '../books/book-database.ts'
 import type { Schema } from '../schema.ts'
-import { createSqliteLedger } from './charge.ts'
+import { createSqliteDirectLedger } from './charge/direct-ledger.ts'
 import { openSqlite, prepareSqliteFile } from './connection.ts'
 import { isDuplicate, toFailure } from './errors.ts'
 import { createSqliteDriver } from './kysely-driver.ts'
@@ -20,7 +20,12 @@ export type SqliteOptions = Readonly<{
 export const DEFAULT_SQLITE_OPTIONS: SqliteOptions = { adminTimeoutMs: 30_000 }
 
 /** The database's clock is this machine's: the file is on it. */
-export const openSqliteBackend = (path: string, clock: DatabaseClock, options: SqliteOptions): Backend => {
+export const openSqliteBackend = (
+  path: string,
+  clock: DatabaseClock,
+  charging: Charging,
+  options: SqliteOptions,
+): Backend => {
   prepareSqliteFile(path)
   const hot = openSqlite(path)
   // A connection of its own, or an open transaction of a book would swallow the charges made meanwhile.
@@ -29,7 +34,11 @@ export const openSqliteBackend = (path: string, clock: DatabaseClock, options: S
   return {
     dialect: 'sqlite',
     keyStore: createSqliteKeyStore(hot, clock),
-    ledger: createSqliteLedger(hot, clock),
+    charges: {
+      ledger: createSqliteDirectLedger(hot, clock),
+      formInUse: async () => ({ form: 'direct' }),
+      doubt: () => {},
+    },
     books: createBooks(db),
     migrations: createSqliteMigrations(() => openSqlite(path), clock),
     ping: async () => {

@@ -1,7 +1,7 @@
 // The statements of a charge on MySQL, MariaDB and TiDB, in full view.
-import type { RowCharge } from '../charge-plan.ts'
-import type { Statement } from '../statement-span.ts'
-import { NOW } from './session.ts'
+import type { RowCharge } from '../../../quota/charge-plan.ts'
+import type { Statement } from '../../statement-span.ts'
+import { NOW } from '../session.ts'
 
 const EFFECTIVE_USED = `IF(window_end <= ${NOW}, 0, used)`
 

@@ -1,11 +1,9 @@
 // The charge on SQLite: one transaction, begun and ended within one turn of the event loop.
 import type { DatabaseSync } from 'node:sqlite'
-import type { Call } from '../../kernel/call.ts'
-import type { Clock } from '../../kernel/clock.ts'
-import { Failure } from '../../kernel/failure.ts'
-import type { Quota, QuotaState } from '../../quota/quota.ts'
-import type { ChargeOutcome, QuotaLedger } from '../../quota/quota-ledger.ts'
-import type { KnownWindows, QuotaRow, RowCharge } from '../charge-plan.ts'
+import type { Call } from '../../../kernel/call.ts'
+import type { Clock } from '../../../kernel/clock.ts'
+import { Failure } from '../../../kernel/failure.ts'
+import type { KnownWindows, QuotaRow, RowCharge } from '../../../quota/charge-plan.ts'
 import {
   assertChargeable,
   classifyRefusal,
@@ -13,9 +11,11 @@ import {
   inAskedOrder,
   planCharge,
   stateOfRow,
-} from '../charge-plan.ts'
-import { createRowStatements } from './charge-statements.ts'
-import { whenNotBusy } from './errors.ts'
+} from '../../../quota/charge-plan.ts'
+import type { Quota, QuotaState } from '../../../quota/quota.ts'
+import type { ChargeOutcome, QuotaLedger } from '../../../quota/quota-ledger.ts'
+import { whenNotBusy } from '../errors.ts'
+import { createRowStatements } from './row-statements.ts'
 
 /** Only an unforeseen window, or another process between the refusal and its reading, makes another attempt necessary. */
 const MAX_ATTEMPTS = 4
@@ -27,7 +27,7 @@ type Deps = Readonly<{
   rows: ReturnType<typeof createRowStatements>
 }>
 
-export const createSqliteLedger = (database: DatabaseSync, clock: Clock): QuotaLedger => {
+export const createSqliteDirectLedger = (database: DatabaseSync, clock: Clock): QuotaLedger => {
   const deps = { database, clock, known: createKnownWindows(), rows: createRowStatements(database) }
   return {
     charge: async (quotas, units, call) => {

@@ -1,9 +1,9 @@
 // What a charge asks of each row, and what it means when a row did not take it. Pure; both dialects charge by it.
 
-import type { Quota, QuotaState } from '../quota/quota.ts'
-import { FOREVER } from '../quota/quota.ts'
-import type { ChargeOutcome } from '../quota/quota-ledger.ts'
-import { currentWindow } from '../quota/window.ts'
+import type { Quota, QuotaState } from './quota.ts'
+import { FOREVER } from './quota.ts'
+import type { ChargeOutcome } from './quota-ledger.ts'
+import { currentWindow } from './window.ts'
 
 /** One guarded UPDATE: take `units` from row `quota.id` in the window [windowStartMs, windowEndMs). */
 export type RowCharge = Readonly<{ quota: Quota; units: number; windowStartMs: number; windowEndMs: number }>
@@ -15,6 +15,15 @@ export type QuotaRow = Readonly<{
   used: number
   windowEndMs: number
   usableUntilMs: number
+}>
+
+/** Rows as they were read; rows that are missing are not there. */
+export type RowsRead = Readonly<{
+  rows: readonly QuotaRow[]
+  /** The database's clock when it read them, UTC milliseconds. */
+  nowMs: number
+  /** Monotonic milliseconds at which they were asked for: a change made later may not be in them. */
+  sentMs: number
 }>
 
 /** `windowEnds`: ends of windows that were found open on rows; one wins over the computed end while it lies ahead. */

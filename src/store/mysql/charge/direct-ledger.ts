@@ -1,11 +1,9 @@
 // The charge on MySQL, MariaDB and TiDB in its direct form: guarded UPDATEs in the order of ids, in one transaction.
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Call } from '../../kernel/call.ts'
-import { assertAwaited } from '../../kernel/call.ts'
-import { Failure } from '../../kernel/failure.ts'
-import type { Quota } from '../../quota/quota.ts'
-import type { ChargeOutcome, QuotaLedger } from '../../quota/quota-ledger.ts'
-import type { KnownWindows } from '../charge-plan.ts'
+import type { Call } from '../../../kernel/call.ts'
+import { assertAwaited } from '../../../kernel/call.ts'
+import { Failure } from '../../../kernel/failure.ts'
+import type { KnownWindows } from '../../../quota/charge-plan.ts'
 import {
   assertChargeable,
   classifyRefusal,
@@ -13,9 +11,11 @@ import {
   inAskedOrder,
   planCharge,
   stateOfRow,
-} from '../charge-plan.ts'
-import { attemptCharge } from './charge-attempt.ts'
-import { toFailure } from './errors.ts'
+} from '../../../quota/charge-plan.ts'
+import type { Quota } from '../../../quota/quota.ts'
+import type { ChargeOutcome, QuotaLedger } from '../../../quota/quota-ledger.ts'
+import { toFailure } from '../errors.ts'
+import { attemptCharge } from './direct-attempt.ts'
 import type { QuotaAccess } from './quota-rows.ts'
 import { readQuotaRows } from './quota-rows.ts'
 
@@ -24,7 +24,7 @@ const MAX_REFUSALS = 6
 /** Attempts that certainly had no effect: deadlocks, locks not granted, connections lost before the charge was sent. */
 const MAX_FAULTS = 12
 
-export const createMysqlLedger = (deps: QuotaAccess): QuotaLedger => {
+export const createMysqlDirectLedger = (deps: QuotaAccess): QuotaLedger => {
   const known = createKnownWindows()
   return {
     charge: async (quotas, units, call) => {

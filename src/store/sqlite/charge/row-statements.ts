@@ -1,11 +1,11 @@
 // The statements of a charge on SQLite, in full view, each under its span.
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import type { Quota, QuotaState } from '../../quota/quota.ts'
-import type { QuotaRow, RowCharge } from '../charge-plan.ts'
-import { quotaState } from '../charge-plan.ts'
-import type { Statement } from '../statement-span.ts'
-import { toFailure } from './errors.ts'
-import { spanned } from './spanned.ts'
+import type { QuotaRow, RowCharge } from '../../../quota/charge-plan.ts'
+import { quotaState } from '../../../quota/charge-plan.ts'
+import type { Quota, QuotaState } from '../../../quota/quota.ts'
+import type { Statement } from '../../statement-span.ts'
+import { toFailure } from '../errors.ts'
+import { spanned } from '../spanned.ts'
 
 /**
  * Takes ?2 units from row ?1 at ?3 in the window [?4, ?5). Amount, window and usability are in the WHERE, so the row takes

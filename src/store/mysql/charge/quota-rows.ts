@@ -1,12 +1,12 @@
 // The classifying read: why rows did not take a charge, and what the database's clock says.
-import type { Call } from '../../kernel/call.ts'
-import type { DatabaseClock } from '../../kernel/clock.ts'
-import type { Quota } from '../../quota/quota.ts'
-import type { QuotaRow } from '../charge-plan.ts'
-import { READ, readRows } from './charge-statements.ts'
-import type { MysqlConnection, Row } from './connection.ts'
-import type { ConnectionPool } from './connection-pool.ts'
-import type { TracedStatements } from './traced-statements.ts'
+import type { Call } from '../../../kernel/call.ts'
+import type { DatabaseClock } from '../../../kernel/clock.ts'
+import type { QuotaRow } from '../../../quota/charge-plan.ts'
+import type { Quota } from '../../../quota/quota.ts'
+import type { MysqlConnection, Row } from '../connection.ts'
+import type { ConnectionPool } from '../connection-pool.ts'
+import type { TracedStatements } from '../traced-statements.ts'
+import { READ, readRows } from './direct-statements.ts'
 
 export type QuotaAccess = Readonly<{ pool: ConnectionPool; clock: DatabaseClock; traced: TracedStatements }>
 
