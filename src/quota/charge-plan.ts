@@ -22,8 +22,6 @@ export type RowsRead = Readonly<{
   rows: readonly QuotaRow[]
   /** The database's clock when it read them, UTC milliseconds. */
   nowMs: number
-  /** Monotonic milliseconds at which they were asked for: a change made later may not be in them. */
-  sentMs: number
 }>
 
 /** `windowEnds`: ends of windows that were found open on rows; one wins over the computed end while it lies ahead. */
