@@ -11,8 +11,9 @@ import type { KeyDraft } from '../../src/keys/key-book.ts'
 import type { VirtualKey } from '../../src/keys/virtual-key.ts'
 import { NO_RULES } from '../../src/policy/policy.ts'
 import type { Quota } from '../../src/quota/quota.ts'
+import type { ChargeForm } from '../../src/quota/quota-ledger.ts'
 import type { MysqlOptions } from '../../src/store/mysql/pools.ts'
-import type { Store } from '../../src/store/store.ts'
+import type { Store, StoreOptions } from '../../src/store/store.ts'
 import { openStore } from '../../src/store/store.ts'
 import { freshDatabase, runOnMariadb } from './mariadb.ts'
 
@@ -28,13 +29,16 @@ export type TestStore = Readonly<{
   moveEstimateTo(instantMs: number): void
   newCall(timeoutMs?: number): Call
   /** A second process's view of the same store. */
-  openAgain(options?: Partial<MysqlOptions>): Promise<Store>
+  openAgain(options?: Partial<MysqlOptions>, more?: MoreOptions): Promise<Store>
   /** Reads past the store. */
   read(text: string): Promise<readonly Row[]>
   /** Writes past the store. */
   write(text: string): Promise<void>
   close(): Promise<void>
 }>
+
+/** What a test may want otherwise than everybody. */
+export type MoreOptions = Partial<Pick<StoreOptions, 'clock' | 'chargeForm' | 'chargeObserver'>>
 
 export const NOON = Date.UTC(2026, 10, 21, 12, 0, 0)
 
@@ -45,33 +49,56 @@ export const describeEveryStore = (
   subject: string,
   body: (get: () => TestStore, kind: StoreKind) => void,
 ): void => {
-  for (const kind of ['SQLite', 'MariaDB'] as const)
-    describe(`${subject} · ${kind}`, () => {
-      let opened: TestStore | undefined
-      beforeAll(async () => {
-        opened = kind === 'SQLite' ? await openSqliteStore() : await openMariadbStore()
-        await opened.store.migrate()
-      })
-      afterAll(() => opened?.close())
-      body(() => {
-        if (opened === undefined) throw new Error('the store is not open')
-        return opened
-      }, kind)
-    })
+  for (const kind of STORE_KINDS) describeStore(`${subject} · ${kind}`, kind, {}, (get) => body(get, kind))
 }
 
-export const openSqliteStore = async (): Promise<TestStore> => {
+/** The same, once for each form of charging as well. */
+export const describeEveryForm = (
+  subject: string,
+  body: (get: () => TestStore, kind: StoreKind, form: ChargeForm) => void,
+): void => {
+  for (const kind of STORE_KINDS)
+    for (const chargeForm of CHARGE_FORMS)
+      describeStore(`${subject} · ${kind}, ${chargeForm}`, kind, { chargeForm }, (get) =>
+        body(get, kind, chargeForm),
+      )
+}
+
+export const CHARGE_FORMS: readonly ChargeForm[] = ['grouped', 'direct']
+const STORE_KINDS: readonly StoreKind[] = ['SQLite', 'MariaDB']
+
+const describeStore = (
+  name: string,
+  kind: StoreKind,
+  more: MoreOptions,
+  body: (get: () => TestStore) => void,
+): void => {
+  describe(name, () => {
+    let opened: TestStore | undefined
+    beforeAll(async () => {
+      opened = kind === 'SQLite' ? await openSqliteStore(more) : await openMariadbStore({}, more)
+      await opened.store.migrate()
+    })
+    afterAll(() => opened?.close())
+    body(() => {
+      if (opened === undefined) throw new Error('the store is not open')
+      return opened
+    })
+  })
+}
+
+export const openSqliteStore = async (more: MoreOptions = {}): Promise<TestStore> => {
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-store-'))
   const path = join(folder, 'store.db')
   const url = `sqlite:${path}`
   const clock = createStillClock()
-  const store = await openStore({ url, clock })
+  const store = await openStore({ url, clock, ...more })
   return {
     ...common(clock),
     store,
     url,
     moveTo: async (instantMs) => clock.moveTo(instantMs),
-    openAgain: () => openStore({ url, clock }),
+    openAgain: (_, again) => openStore({ url, clock, ...more, ...again }),
     read: async (text) => {
       const database = new DatabaseSync(path, { readOnly: true })
       try {
@@ -92,7 +119,10 @@ export const openSqliteStore = async (): Promise<TestStore> => {
   }
 }
 
-export const openMariadbStore = async (options: Partial<MysqlOptions> = {}): Promise<TestStore> => {
+export const openMariadbStore = async (
+  options: Partial<MysqlOptions> = {},
+  more: MoreOptions = {},
+): Promise<TestStore> => {
   const url = await freshDatabase()
   const clock = createStillClock()
   let databaseNowMs = clock.now()
@@ -106,7 +136,7 @@ export const openMariadbStore = async (options: Partial<MysqlOptions> = {}): Pro
       await run(setTimestamp())
     },
   }
-  const store = await openStore({ url, clock, mysql })
+  const store = await openStore({ url, clock, mysql, ...more })
   const database = new URL(url).pathname.slice(1)
   return {
     ...common(clock),
@@ -119,7 +149,8 @@ export const openMariadbStore = async (options: Partial<MysqlOptions> = {}): Pro
         [...connections].map((run) => run(setTimestamp()).catch(() => connections.delete(run))),
       )
     },
-    openAgain: (more) => openStore({ url, clock, mysql: { ...mysql, ...more } }),
+    openAgain: (changed, again) =>
+      openStore({ url, clock, mysql: { ...mysql, ...changed }, ...more, ...again }),
     read: (text) => runOnMariadb(text, database),
     write: async (text) => {
       await runOnMariadb(text, database)
