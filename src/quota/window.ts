@@ -40,8 +40,7 @@ const memo = new Map<string, Window>()
 
 const compute = (period: Exclude<Period, 'total'>, zone: string, nowMs: number): Window => {
   if (period === 'minute') return aligned(nowMs, MINUTE_MS, 0)
-  // Zones lie up to 45 minutes off the whole hour, so hours turn with the zone's offset at this instant.
-  if (period === 'hour') return aligned(nowMs, HOUR_MS, localTime(zone, nowMs) - nowMs)
+  if (period === 'hour') return hourOf(zone, nowMs)
   const local = Math.floor(localTime(zone, nowMs) / DAY_MS)
   const [first, next] = calendarDays(period, local)
   return { startMs: dayBegins(zone, first), endMs: dayBegins(zone, next) }
@@ -50,6 +49,21 @@ const compute = (period: Exclude<Period, 'total'>, zone: string, nowMs: number):
 const aligned = (nowMs: number, lengthMs: number, offsetMs: number): Window => {
   const startMs = Math.floor((nowMs + offsetMs) / lengthMs) * lengthMs - offsetMs
   return { startMs, endMs: startMs + lengthMs }
+}
+
+/**
+ * Zones lie up to 45 minutes off the whole hour, so hours turn with the zone's offset. One that moves by less than an hour
+ * (Lord Howe) cuts the hour in which it does.
+ */
+const hourOf = (zone: string, nowMs: number): Window => {
+  const offsetAt = (instantMs: number) => localTime(zone, instantMs) - instantMs
+  const offset = offsetAt(nowMs)
+  const { startMs, endMs } = aligned(nowMs, HOUR_MS, offset)
+  const isSame = (instantMs: number) => offsetAt(instantMs) === offset
+  return {
+    startMs: isSame(startMs) ? startMs : firstInstant(startMs, nowMs, isSame),
+    endMs: isSame(endMs - 1) ? endMs : firstInstant(nowMs, endMs - 1, (instantMs) => !isSame(instantMs)),
+  }
 }
 
 /** First day of the period that holds local day `day`, and of the next one; days since 1970-01-01. */
@@ -65,13 +79,21 @@ const calendarDays = (period: 'day' | 'week' | 'month', day: number): [number, n
   return [Date.UTC(year, month, 1) / DAY_MS, Date.UTC(year, month + 1, 1) / DAY_MS]
 }
 
-/** The first instant whose local day is `day` or later, by bisection: right for every shift a zone ever made. */
-const dayBegins = (zone: string, day: number): number => {
-  let before = day * DAY_MS - 16 * HOUR_MS
-  let after = day * DAY_MS + 16 * HOUR_MS
+/** The first instant whose local day is `day` or later. */
+const dayBegins = (zone: string, day: number): number =>
+  firstInstant(
+    day * DAY_MS - 16 * HOUR_MS,
+    day * DAY_MS + 16 * HOUR_MS,
+    (instantMs) => Math.floor(localTime(zone, instantMs) / DAY_MS) >= day,
+  )
+
+/** By bisection between an instant at which it is not yet so and one at which it is: right for every shift a zone ever made. */
+const firstInstant = (notYetMs: number, alreadyMs: number, isSo: (instantMs: number) => boolean): number => {
+  let before = notYetMs
+  let after = alreadyMs
   while (after - before > 1) {
     const middle = Math.floor((before + after) / 2)
-    if (Math.floor(localTime(zone, middle) / DAY_MS) >= day) after = middle
+    if (isSo(middle)) after = middle
     else before = middle
   }
   return after
