@@ -17,12 +17,13 @@ import { createRefusalMemory } from './quota/refusal-memory.ts'
 import { createRetryMemory } from './quota/retry-memory.ts'
 import { openReadyStore } from './store/open-ready-store.ts'
 import type { Store } from './store/store.ts'
+import type { ChargeMetrics } from './telemetry/charge-metrics.ts'
+import { createChargeMetrics } from './telemetry/charge-metrics.ts'
 import type { Component } from './telemetry/health-listener.ts'
 import { startHealthListener } from './telemetry/health-listener.ts'
 import type { LogDestination } from './telemetry/logger.ts'
 import { createLogger } from './telemetry/logger.ts'
 import { startTelemetry, telemetryFromEnvironment } from './telemetry/telemetry.ts'
-import { createWastedCharges } from './telemetry/wasted-charges.ts'
 
 export type App = Readonly<{
   /** Where Checks are answered: `unix:PATH` or `HOST:PORT` with the port that was given. */
@@ -51,6 +52,7 @@ export const startApp = async (config: Config, options: { logTo?: LogDestination
 
 /** At this many remembered charges (some 50 MB) the oldest is forgotten early, and its retry would be charged again. */
 const REMEMBERED_CHARGES = 200_000
+const UNITS_OF_A_REQUEST = 1
 const SWEEP_INTERVAL_MS = 5_000
 const PING_TIMEOUT_MS = 1_000
 
@@ -69,17 +71,20 @@ const start = async (
   )
   lifecycle.onClose('telemetry', telemetry.close)
 
+  const chargeMetrics = createChargeMetrics(log)
   const { store, applied } = await openReadyStore({
     url: config.databaseUrl,
     clock,
     chargeForm: config.chargeForm,
+    chargeObserver: chargeMetrics,
   })
   lifecycle.onClose('store', store.close)
   if (applied.length > 0) log.info({ applied }, 'store migrated')
+  chargeMetrics.inUse(await store.chargeForm())
   for (const warning of await store.durabilityWarnings())
     log.warn({ warning }, 'charges may be lost in a crash')
 
-  const { directory, check } = createDecision(config, store, clock, lifecycle)
+  const { directory, check } = createDecision(config, { store, clock, chargeMetrics }, lifecycle)
 
   let serving = false
   const components = async () => ({ store: await storeComponent(store, clock), serving: { ok: serving } })
@@ -104,7 +109,12 @@ const start = async (
 }
 
 /** The decision and its memories, which forget what this very process changes in the store. */
-const createDecision = (config: Config, store: Store, clock: DatabaseClock, lifecycle: Lifecycle) => {
+const createDecision = (
+  config: Config,
+  deps: Readonly<{ store: Store; clock: DatabaseClock; chargeMetrics: ChargeMetrics }>,
+  lifecycle: Lifecycle,
+) => {
+  const { store, clock, chargeMetrics } = deps
   const directory = createKeyDirectory({
     store: store.keyStore,
     clock,
@@ -115,7 +125,7 @@ const createDecision = (config: Config, store: Store, clock: DatabaseClock, life
     clock,
     horizonMs: config.retryHorizonMs,
     maxEntries: REMEMBERED_CHARGES,
-    onWasted: createWastedCharges(),
+    onWasted: () => chargeMetrics.wasted(UNITS_OF_A_REQUEST),
   })
   const stopListening = store.onChange((change) => {
     directory.apply(change)
@@ -131,6 +141,7 @@ const createDecision = (config: Config, store: Store, clock: DatabaseClock, life
     ledger: store.ledger,
     refusals,
     retries,
+    softLimitPercent: config.softLimitPercent,
     credentialHeaders: config.credentialHeaders,
     modelHeader: config.modelHeader,
   })

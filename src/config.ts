@@ -25,6 +25,8 @@ export type Config = Readonly<{
   modelHeader: string | undefined
   cache: Readonly<{ maxEntries: number; maxBytes: number; positiveTtlMs: number; absentTtlMs: number }>
   chargeForm: 'grouped' | 'direct'
+  /** 1 to 99, or undefined when switched off. */
+  softLimitPercent: number | undefined
   retryHorizonMs: number
   log: Readonly<{ level: Settings['log_level']; format: Settings['log_format']; allowSampleRate: number }>
   /** OTEL_*, never renamed; OpenTelemetry's SDK reads them again by itself. */
@@ -92,6 +94,7 @@ const toConfig = (settings: Settings, environment: Environment): Config => ({
     absentTtlMs: settings.cache_absent_ttl,
   },
   chargeForm: settings.charge_form,
+  softLimitPercent: settings.soft_limit.percent,
   retryHorizonMs: settings.retry_horizon,
   log: {
     level: settings.log_level,

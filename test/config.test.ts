@@ -181,6 +181,10 @@ describe('forms', () => {
     ['log_allow_sample_rate', '1.5'],
     ['log_allow_sample_rate', ''],
     ['socket_mode', '0999'],
+    ['soft_limit', '0%'],
+    ['soft_limit', '100%'],
+    ['soft_limit', '80'],
+    ['soft_limit', '7.5%'],
   ])('%s refuses %j', (name, value) => {
     expect(faultsOf({ listen: 'unix:/run/s', [name]: value }, {})).toContain(
       `${flagName(name as 'listen')}: `,
@@ -228,6 +232,14 @@ describe('forms', () => {
     expect(Object.isFrozen(config)).toBe(true)
     expect(Object.isFrozen(config.cache)).toBe(true)
     expect(Object.isFrozen(config.keyFormats[0])).toBe(true)
+  })
+
+  test('the soft limit is a percentage or off, and 80 % unless told otherwise', async () => {
+    const yaml = await file('soft.yaml', 'soft_limit: off\n')
+    expect(loadConfig({}, {}).softLimitPercent).toBe(80)
+    expect(loadConfig({ soft_limit: '1%' }, {}).softLimitPercent).toBe(1)
+    expect(loadConfig({}, { LATCHKEY_SOFT_LIMIT: '99%' }).softLimitPercent).toBe(99)
+    expect(loadConfig({ config: yaml }, {}).softLimitPercent).toBeUndefined()
   })
 
   test('health can be switched off, and OpenTelemetry keeps its own variables', () => {

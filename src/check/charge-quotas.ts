@@ -9,6 +9,7 @@ import type { Quota, QuotaState } from '../quota/quota.ts'
 import type { QuotaLedger } from '../quota/quota-ledger.ts'
 import type { RefusalMemory } from '../quota/refusal-memory.ts'
 import type { RetryMemory } from '../quota/retry-memory.ts'
+import { nearLimits } from '../quota/soft-limit.ts'
 import type { Admission } from './admission.ts'
 import type { AuthRequest } from './auth-request.ts'
 import type { Allow, Deny } from './decision.ts'
@@ -21,6 +22,8 @@ type ChargeDeps = Readonly<{
   ledger: QuotaLedger
   refusals: RefusalMemory<KnownKey>
   retries: RetryMemory
+  /** Percent of a limit's amount from which on its users are told, or undefined. */
+  softLimitPercent: number | undefined
 }>
 
 const UNITS_PER_REQUEST = 1
@@ -34,7 +37,7 @@ export const chargeQuotas = async (
   call: Call,
 ): Promise<Allow | Deny | 'stale'> => {
   const quotas = admission.charged ? quotasToCharge(known.key) : []
-  if (quotas.length === 0) return allow(known, admission, [])
+  if (quotas.length === 0) return allow(deps, known, admission, [])
   if (known.refusedLimits !== undefined) return denyQuota(known.key, known.refusedLimits, deps.clock.now())
   const charge = () => deps.ledger.charge(quotas, UNITS_PER_REQUEST, call)
   const charging = deps.retries.charge(identityOf(request, known, admission), charge)
@@ -44,7 +47,7 @@ export const chargeQuotas = async (
   // Nobody may be waiting any more; then the unit stays for a retry, and is never passed on.
   assertAwaited(call, deps.clock)
   claim()
-  return allow(known, admission, outcome.states)
+  return allow(deps, known, admission, outcome.states)
 }
 
 /** Nothing when no limit stands above the key. Else the key's own row is among them, so that its usability is tested in the charge. */
@@ -55,6 +58,7 @@ export const quotasToCharge = (key: VirtualKey): readonly Quota[] => {
 }
 
 const allow = (
+  { softLimitPercent }: ChargeDeps,
   { key }: KnownKey,
   { requirements, model, route }: Admission,
   states: readonly QuotaState[],
@@ -66,6 +70,7 @@ const allow = (
   guardrails: requirements.guardrails,
   policies: requirements.policies,
   limits: states.filter(({ quota }) => !quota.implicit),
+  near: nearLimits(states, softLimitPercent),
 })
 
 const refuse = (deps: ChargeDeps, known: KnownKey, states: readonly QuotaState[]): Deny => {
@@ -77,9 +82,9 @@ const refuse = (deps: ChargeDeps, known: KnownKey, states: readonly QuotaState[]
 
 /** Of several exhausted limits the one that resets last is named. */
 export const denyQuota = (key: VirtualKey, limits: readonly QuotaState[], nowMs: number): Deny => {
-  const [last] = limits
-    .filter(({ remaining }) => remaining < UNITS_PER_REQUEST)
-    .toSorted((a, b) => (b.resetsAtMs ?? Infinity) - (a.resetsAtMs ?? Infinity))
+  const [last] = exhaustedLimits(limits).toSorted(
+    (a, b) => (b.resetsAtMs ?? Infinity) - (a.resetsAtMs ?? Infinity),
+  )
   if (last === undefined) throw new Error('a quota refused although none is exhausted')
   const { quota, amount, resetsAtMs } = last
   const whose = quota.subject === 'key' ? 'this API key' : `owner ${quota.subject}`
@@ -93,6 +98,10 @@ export const denyQuota = (key: VirtualKey, limits: readonly QuotaState[], nowMs:
     ...(resetsAtMs === undefined ? {} : { retryAfterS: Math.max(1, Math.ceil((resetsAtMs - nowMs) / 1000)) }),
   })
 }
+
+/** Those that have no room for another request. */
+export const exhaustedLimits = (limits: readonly QuotaState[]): readonly QuotaState[] =>
+  limits.filter(({ remaining }) => remaining < UNITS_PER_REQUEST)
 
 /**
  * A retry is the same request only with the same caller, method, path, model and body. Without an id nothing is known to be a

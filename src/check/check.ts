@@ -25,6 +25,8 @@ export type CheckDeps = Readonly<{
   ledger: QuotaLedger
   refusals: RefusalMemory<KnownKey>
   retries: RetryMemory
+  /** Percent of a limit's amount from which on its users are told, or undefined. */
+  softLimitPercent: number | undefined
   /** Lower-case header names in which a key may stand. */
   credentialHeaders: readonly string[]
   /** Lower-case name of a header that repeats the body's model, or undefined. */

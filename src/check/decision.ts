@@ -1,6 +1,7 @@
 // The outcome of a Check: Allow, Deny with a reason from the closed list, or a Listing answered in Envoy's stead.
 import type { VirtualKey } from '../keys/virtual-key.ts'
 import type { QuotaState } from '../quota/quota.ts'
+import type { NearLimit } from '../quota/soft-limit.ts'
 
 /** Whose SDK will read the refusal. */
 export type ClientShape = 'openai' | 'anthropic'
@@ -57,6 +58,8 @@ export type Allow = Readonly<{
   policies: readonly string[]
   /** After the charge; without the implicit row. Empty when nothing was charged. */
   limits: readonly QuotaState[]
+  /** Those of them that are nearly used up, the fullest first. */
+  near: readonly NearLimit[]
 }>
 
 /** GET /v1/models, answered in-band. */

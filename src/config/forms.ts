@@ -63,6 +63,17 @@ export const rate = () =>
     return typeof value === 'number' ? within(value, 0, 1) : undefined
   })
 
+/** Whole percents, `80%`; undefined stands for `off`. */
+export const percentOrOff = () =>
+  form(
+    'off or a percentage from 1% to 99%',
+    (input): Readonly<{ percent: number | undefined }> | undefined => {
+      if (input === 'off') return { percent: undefined }
+      const [, digits] = (typeof input === 'string' && /^([1-9]\d?)%$/.exec(input)) || []
+      return digits === undefined ? undefined : { percent: Number(digits) }
+    },
+  )
+
 /** Text only: YAML reads a bare 0660 as the number 660. */
 export const fileMode = () =>
   form(

@@ -7,6 +7,7 @@ import {
   headerName,
   headerNames,
   keyFormats,
+  percentOrOff,
   rate,
   size,
   text,
@@ -70,6 +71,9 @@ export const settingsSchema = z.strictObject({
   charge_form: choice('grouped', 'direct')
     .prefault('grouped')
     .describe('how charges are made: grouped, many in one statement, or direct, a transaction for each'),
+  soft_limit: percentOrOff()
+    .prefault('80%')
+    .describe('how much of a limit may be used before its users are told, or off'),
   retry_horizon: duration('1ms', '1h')
     .prefault('30s')
     .describe('how long a charge waits for Envoy to retry its Check; longer than check_timeout'),

@@ -9,7 +9,6 @@ import type { Decision } from '../check/decision.ts'
 import type { Call } from '../kernel/call.ts'
 import { createCall, withinDeadline } from '../kernel/call.ts'
 import type { Clock } from '../kernel/clock.ts'
-import { Failure } from '../kernel/failure.ts'
 import type { CheckMetrics } from '../telemetry/check-metrics.ts'
 import type { CheckOutcome } from './check-outcome.ts'
 import { outcomeOfError } from './check-outcome.ts'
@@ -24,6 +23,7 @@ import {
   CheckRequest,
   CheckResponse,
 } from './gen/envoy/service/auth/v3/external_auth.ts'
+import type { LimitReport } from './limit-report.ts'
 
 /**
  * How "cannot know" is told: by a 503 of ours, or in a form that leaves the choice to Envoy's failure mode.
@@ -44,6 +44,7 @@ export type AuthorizationDeps = Readonly<{
   clock: Clock
   metrics: CheckMetrics
   logDecision: DecisionLog
+  reportLimits: LimitReport
 }>
 
 /**
@@ -79,6 +80,7 @@ export const createAuthorization = (
     answered = true
     callback(reply.error, reply.response)
     const durationMs = clock.monotonicMs() - beganMs
+    deps.reportLimits(outcome.decision, { decisionId, span })
     span.end(outcome, { decisionId, call, statusCode: reply.error?.code ?? status.OK })
     deps.logDecision(outcome, { decisionId, traceId: span.traceId, durationMs, call })
     metrics.ended({ ...labelsOf(outcome), durationMs, ...call })
@@ -91,17 +93,13 @@ type AsyncHandler = (...call: Parameters<handleUnaryCall<Buffer, Buffer>>) => Pr
 const decide = async (
   bytes: Buffer,
   call: Call,
-  { check, clock, metrics }: AuthorizationDeps,
+  { check, clock }: AuthorizationDeps,
 ): Promise<CheckOutcome> => {
   let request: AuthRequest | undefined
   try {
     request = toAuthRequest(CheckRequest.decode(bytes))
-    const checking = check(request, call)
-    // Counted also when it is told after the deadline, when nobody waits any more.
-    checking.catch((error: unknown) => {
-      if (error instanceof Failure && error.chargeUnknown) metrics.chargeUnknown()
-    })
-    return { kind: 'decided', decision: await withinDeadline(checking, call, clock), request }
+    const decision = await withinDeadline(check(request, call), call, clock)
+    return { kind: 'decided', decision, request }
   } catch (error) {
     return outcomeOfError(error, request)
   }

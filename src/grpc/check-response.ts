@@ -11,7 +11,7 @@ import type {
 } from './gen/envoy/service/auth/v3/external_auth.ts'
 import { overwriting } from './header-options.ts'
 import { modelListBody } from './model-list.ts'
-import { rateLimitHeaders } from './rate-limit-headers.ts'
+import { rateLimitHeaders, softLimitHeaders } from './rate-limit-headers.ts'
 import { upstreamHeaders } from './upstream-headers.ts'
 
 export type ResponseContext = Readonly<{
@@ -72,7 +72,9 @@ const passed = (allow: Allow, { credentialHeaders, nowMs }: ResponseContext): Ok
   return {
     headers: overwriting(set),
     headersToRemove: remove,
-    responseHeadersToAdd: overwriting(new Map(rateLimitHeaders(allow.limits, nowMs))),
+    responseHeadersToAdd: overwriting(
+      new Map([...rateLimitHeaders(allow.limits, nowMs), ...softLimitHeaders(allow.near)]),
+    ),
   }
 }
 

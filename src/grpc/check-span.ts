@@ -12,7 +12,8 @@ import {
   trace,
 } from '@opentelemetry/api'
 import type { Call } from '../kernel/call.ts'
-import { ATTRIBUTE, INSTRUMENTATION, SPAN } from '../telemetry/names.ts'
+import type { NearLimit } from '../quota/soft-limit.ts'
+import { ATTRIBUTE, EVENT, INSTRUMENTATION, SPAN } from '../telemetry/names.ts'
 import type { CheckOutcome } from './check-outcome.ts'
 
 export type CheckSpan = Readonly<{
@@ -20,6 +21,7 @@ export type CheckSpan = Readonly<{
   context: Context
   /** undefined when nothing is traced. */
   traceId: string | undefined
+  softLimitReached(near: NearLimit): void
   end(outcome: CheckOutcome, facts: Readonly<{ decisionId: string; call: Call; statusCode: status }>): void
 }>
 
@@ -32,6 +34,15 @@ export const startCheckSpan = (metadata: Metadata): CheckSpan => {
   return {
     context: trace.setSpan(parent, span),
     traceId: isSpanContextValid(spanContext) ? spanContext.traceId : undefined,
+    softLimitReached({ state: { quota, amount }, percent }) {
+      span.addEvent(EVENT.softLimit, {
+        [ATTRIBUTE.limitSubject]: quota.subject,
+        [ATTRIBUTE.limitUnit]: quota.unit,
+        [ATTRIBUTE.limitPeriod]: quota.period,
+        [ATTRIBUTE.limitAmount]: amount,
+        [ATTRIBUTE.limitUsedPercent]: percent,
+      })
+    },
     end(outcome, facts) {
       if (span.isRecording()) describe(span, outcome, facts)
       span.end()

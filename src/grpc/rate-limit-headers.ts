@@ -1,5 +1,6 @@
-// The x-ratelimit-* headers, in OpenAI's format, from the limit with the least remaining.
+// What a client is told of its limits: OpenAI's x-ratelimit-* of the one with the least remaining, and the soft limit.
 import type { QuotaState } from '../quota/quota.ts'
+import type { NearLimit } from '../quota/soft-limit.ts'
 
 /**
  * Names and values; empty without limits. `nowMs` is the database's time. A total never resets and says so by
@@ -21,6 +22,13 @@ export const rateLimitHeaders = (
   ] as const
   if (resetsAtMs === undefined) return counted
   return [...counted, [`x-ratelimit-reset-${quota.unit}`, resetDuration(resetsAtMs - nowMs)]]
+}
+
+/** `requests/day;used=83`, a structured field (RFC 9651); of several limits the first. */
+export const softLimitHeaders = ([fullest]: readonly NearLimit[]): readonly (readonly [string, string])[] => {
+  if (fullest === undefined) return []
+  const { state, percent } = fullest
+  return [['x-latchkey-soft-limit', `${state.quota.unit}/${state.quota.period};used=${percent}`]]
 }
 
 /** `120ms`, `1s`, `6m0s`, `23h59m50s`; rounded up, so that who waits that long finds the window turned. */

@@ -5,7 +5,9 @@ import { Server, setLogger } from '@grpc/grpc-js'
 import { Rejection } from '../kernel/failure.ts'
 import type { ListenAddress } from '../kernel/listen-address.ts'
 import { formatHostPort, parseListenAddress } from '../kernel/listen-address.ts'
+import { createSoftLimitMemory } from '../quota/soft-limit-memory.ts'
 import { createCheckMetrics } from '../telemetry/check-metrics.ts'
+import { createLimitMetrics } from '../telemetry/limit-metrics.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { AuthorizationDeps, AuthorizationOptions } from './authorization.ts'
 import { AUTHORIZATION_SERVICE, createAuthorization } from './authorization.ts'
@@ -13,6 +15,7 @@ import { createDecisionLog } from './decision-log.ts'
 import { HealthService } from './gen/grpc/health/v1/health.ts'
 import type { Health } from './health.ts'
 import { createHealth } from './health.ts'
+import { createLimitReport } from './limit-report.ts'
 import type { TlsFiles } from './server-credentials.ts'
 import { serverCredentials } from './server-credentials.ts'
 import { bindSocketFile } from './socket-file.ts'
@@ -70,6 +73,11 @@ export const startGrpcServer = async (
       clock: deps.clock,
       metrics: createCheckMetrics(),
       logDecision: createDecisionLog(deps.log, options.allowLogSampleRate),
+      reportLimits: createLimitReport({
+        metrics: createLimitMetrics(),
+        memory: createSoftLimitMemory({ maxEntries: SOFT_LIMITS_TOLD }),
+        log: deps.log,
+      }),
     }),
   })
   const bound = await listen(server, address, credentials, options)
@@ -85,6 +93,9 @@ export const startGrpcServer = async (
  * Headers, the path twice and the frame around the body. Envoy takes 60 KiB of headers unless told otherwise.
  */
 const HEAD_ROOM_BYTES = 1_048_576
+
+/** Limits that are remembered as told, some 40 bytes each. */
+const SOFT_LIMITS_TOLD = 100_000
 
 const RESETS = 1_000_000
 

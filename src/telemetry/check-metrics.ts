@@ -1,6 +1,7 @@
 // The instruments of a Check. Labels come from closed lists: no key, nothing that a client wrote.
 import { metrics } from '@opentelemetry/api'
 import type { CacheOutcome } from '../kernel/call.ts'
+import { DURATION_BUCKETS_S } from './duration-buckets.ts'
 import { INSTRUMENTATION, METRIC } from './names.ts'
 
 export type CheckRecord = Readonly<{
@@ -16,11 +17,7 @@ export type CheckRecord = Readonly<{
 export type CheckMetrics = Readonly<{
   began(): void
   ended(record: CheckRecord): void
-  /** A charge may have taken effect although nobody was told. */
-  chargeUnknown(): void
 }>
-
-const BUCKETS_S = [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
 /** Instruments of the provider that is registered now: without one they cost nothing and count nothing. */
 export const createCheckMetrics = (): CheckMetrics => {
@@ -31,7 +28,7 @@ export const createCheckMetrics = (): CheckMetrics => {
   const duration = meter.createHistogram(METRIC.checkDuration, {
     description: 'Time from the arrival of a Check to its answer',
     unit: 's',
-    advice: { explicitBucketBoundaries: BUCKETS_S },
+    advice: { explicitBucketBoundaries: DURATION_BUCKETS_S },
   })
   const inFlight = meter.createUpDownCounter(METRIC.checksInFlight, {
     description: 'Checks that are not answered yet',
@@ -42,12 +39,11 @@ export const createCheckMetrics = (): CheckMetrics => {
   const reads = meter.createCounter(METRIC.storeReads, {
     description: 'Look-ups and classifying reads of Checks',
   })
-  const writes = meter.createCounter(METRIC.storeWrites, { description: 'Charging transactions of Checks' })
-  const unknown = meter.createCounter(METRIC.unknownCharges, {
-    description: 'Charges of which nobody knows whether they took effect',
+  const writes = meter.createCounter(METRIC.storeWrites, {
+    description: 'Charges of Checks that were sent to the store, alone or as part of a group',
   })
   // A counter that was never touched is not exported, and an alert on it would never fire the first time.
-  for (const counter of [reads, writes, unknown, inFlight]) counter.add(0)
+  for (const counter of [reads, writes, inFlight]) counter.add(0)
   return {
     began: () => inFlight.add(1),
     ended(record) {
@@ -58,6 +54,5 @@ export const createCheckMetrics = (): CheckMetrics => {
       if (record.storeReads > 0) reads.add(record.storeReads)
       if (record.storeWrites > 0) writes.add(record.storeWrites)
     },
-    chargeUnknown: () => unknown.add(1),
   }
 }

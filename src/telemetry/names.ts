@@ -11,11 +11,27 @@ export const METRIC = {
   storeWrites: 'latchkey.store.writes',
   unknownCharges: 'latchkey.charges.unknown',
   wastedCharges: 'latchkey.charges.wasted',
+  chargeForm: 'latchkey.charge.form',
+  chargeDuration: 'latchkey.charge.duration',
+  groupCharges: 'latchkey.charge_group.charges',
+  groupRows: 'latchkey.charge_group.rows',
+  groupDuration: 'latchkey.charge_group.duration',
+  groupsRaised: 'latchkey.charge_groups.raised',
+  groupsLocked: 'latchkey.charge_groups.locked',
+  limitsNear: 'latchkey.limits.near',
+  limitsOver: 'latchkey.limits.over',
   buildInfo: 'latchkey.build_info',
 } as const
 
 export const SPAN = {
   check: 'envoy.service.auth.v3.Authorization/Check',
+  /** Started by the quota engine, which imports nothing of telemetry. */
+  chargeGroup: 'latchkey.charge_group',
+} as const
+
+/** Events of a span. */
+export const EVENT = {
+  softLimit: 'latchkey.soft_limit',
 } as const
 
 /** Span attributes. Those of rpc are https://opentelemetry.io/docs/specs/semconv/rpc/grpc/ */
@@ -28,6 +44,11 @@ export const ATTRIBUTE = {
   decisionId: 'latchkey.decision.id',
   keyId: 'latchkey.key.id',
   owner: 'latchkey.owner',
+  limitSubject: 'latchkey.limit.subject',
+  limitUnit: 'latchkey.limit.unit',
+  limitPeriod: 'latchkey.limit.period',
+  limitAmount: 'latchkey.limit.amount',
+  limitUsedPercent: 'latchkey.limit.used_percent',
   cache: 'latchkey.cache',
   storeReads: 'latchkey.store.reads',
   storeWrites: 'latchkey.store.writes',

@@ -58,7 +58,9 @@ const NO_METRICS: Part<() => Promise<string>> = { value: async () => '', close: 
 const NO_TRACES: Part<undefined> = { value: undefined, close: async () => {} }
 
 /** Prometheus wants the unit in the name, and this exporter leaves that to us. */
-const PROMETHEUS_NAMES = [{ instrumentName: METRIC.checkDuration, name: `${METRIC.checkDuration}.seconds` }]
+const PROMETHEUS_NAMES = [METRIC.checkDuration, METRIC.chargeDuration, METRIC.groupDuration].map(
+  (instrumentName) => ({ instrumentName, name: `${instrumentName}.seconds` }),
+)
 
 const startMetrics = async ({ version }: TelemetryOptions): Promise<Part<() => Promise<string>>> => {
   const [{ metrics }, { MeterProvider }, { PrometheusExporter, PrometheusSerializer }] = await Promise.all([

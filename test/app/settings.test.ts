@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { credentials, status } from '@grpc/grpc-js'
 import { afterAll, describe, expect, test } from 'vitest'
 import { SETTING_NAMES } from '../../src/config/sources.ts'
+import type { CheckResponse } from '../../src/grpc/gen/envoy/service/auth/v3/external_auth.ts'
 import { createClock } from '../../src/kernel/clock.ts'
 import { Rejection } from '../../src/kernel/failure.ts'
 import { NO_RULES } from '../../src/policy/policy.ts'
@@ -14,6 +15,7 @@ import type { AppRig } from '../support/app-rig.ts'
 import { aKeyIn, anApp, mintSecret } from '../support/app-rig.ts'
 import { createAuthority, createCertificate } from '../support/certificates.ts'
 import { aDirectory, onClose } from '../support/closing.ts'
+import { samplesOf, sumIn } from '../support/metrics-page.ts'
 
 /** `drain_delay` needs a process that is told to stop: serve.test.ts. */
 const tested = new Set<string>(['drain_delay'])
@@ -185,6 +187,44 @@ describe('a Check', () => {
   })
 })
 
+describe('a charge', () => {
+  bites(['charge_form'], 'charges are made in that form, and the metrics say in which', async () => {
+    for (const form of ['grouped', 'direct']) {
+      const rig = await anApp({ charge_form: form, health_listen: '127.0.0.1:0' })
+      const { id, secret } = await aKeyIn(rig.app.store, { limits: [{ ...A_LIMIT, amount: 5 }] })
+      await Promise.all(Array.from({ length: 3 }, () => rig.answer(secret)))
+      expect(await usedOf(rig.app.store, id)).toBe(3)
+      const samples = samplesOf(await (await fetch(`http://${rig.app.healthAddress}/metrics`)).text())
+      expect(sumIn(samples, 'latchkey_charge_form')).toBe(1)
+      expect(sumIn(samples, 'latchkey_charge_form', { form })).toBe(1)
+      expect(sumIn(samples, 'latchkey_charge_duration_seconds_count')).toBe(3)
+      expect(sumIn(samples, 'latchkey_charge_group_charges_sum')).toBe(form === 'grouped' ? 3 : 0)
+      expect(rig.log.filter((line) => line.includes('"msg":"charging"'))).toHaveLength(1)
+    }
+  })
+
+  bites(['soft_limit'], 'from that share of a limit on its users are told', async () => {
+    const told = async (settings: Readonly<Record<string, string>>) => {
+      const rig = await anApp(settings)
+      const { secret } = await aKeyIn(rig.app.store, { limits: [{ ...A_LIMIT, amount: 4 }] })
+      const headers: (string | undefined)[] = []
+      for (let each = 0; each < 4; each += 1) headers.push(softLimitOf(await rig.ask(secret)))
+      return { headers, lines: rig.log.filter((line) => line.includes('"msg":"soft limit reached"')) }
+    }
+    const half = await told({ soft_limit: '50%' })
+    expect(half.headers).toEqual([
+      undefined,
+      'requests/day;used=50',
+      'requests/day;used=75',
+      'requests/day;used=100',
+    ])
+    expect(half.lines).toHaveLength(1)
+    expect((await told({})).headers).toEqual([undefined, undefined, undefined, 'requests/day;used=100'])
+    const off = await told({ soft_limit: 'off' })
+    expect(off).toEqual({ headers: [undefined, undefined, undefined, undefined], lines: [] })
+  })
+})
+
 describe('memory', () => {
   bites(['cache_max_entries'], 'no more keys than that are remembered', async () => {
     const rig = await anApp({ cache_max_entries: '2' })
@@ -291,6 +331,12 @@ describe('the log', () => {
     }
   })
 })
+
+const softLimitOf = ({ httpResponse }: CheckResponse): string | undefined => {
+  if (httpResponse?.$case !== 'okResponse') throw new Error('not allowed')
+  const added = httpResponse.value.responseHeadersToAdd.map(({ header }) => header)
+  return added.find((header) => header?.key === 'x-latchkey-soft-limit')?.value
+}
 
 const usedOf = async ({ limitBook }: Store, keyId: string): Promise<number | undefined> =>
   (await limitBook.listLimits(keyId))[0]?.used

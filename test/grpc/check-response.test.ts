@@ -120,6 +120,16 @@ describe('an Allow', () => {
     ])
   })
 
+  it('tells the client of the fullest limit that is nearly used up', () => {
+    const near = [
+      { state: aState({ quota: aQuota({ period: 'month' }) }), percent: 93 },
+      { state: aState({ quota: aQuota({ period: 'minute' }) }), percent: 83 },
+    ]
+    expect(plain(passed(answer(anAllow({ near }))).responseHeadersToAdd)).toEqual({
+      'x-latchkey-soft-limit': 'requests/month;used=93',
+    })
+  })
+
   it('leaves facts for later filters', () => {
     const { dynamicMetadata } = answer(anAllow({ model: 'gpt-4o' }))
     expect(dynamicMetadata).toEqual({

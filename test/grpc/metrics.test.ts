@@ -1,14 +1,15 @@
 // The metrics page counts every Check, and its labels come from closed lists whatever clients send.
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { deny } from '../../src/check/decision.ts'
-import { Failure } from '../../src/kernel/failure.ts'
+import { PERIODS, UNITS } from '../../src/quota/quota.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
 import type { Telemetry } from '../../src/telemetry/telemetry.ts'
 import { startTelemetry } from '../../src/telemetry/telemetry.ts'
 import { aCheckRequest } from '../support/check-requests.ts'
 import { ALL_REASONS, aListing, anAllow } from '../support/decisions.ts'
 import { aClient, aServer, ask } from '../support/grpc-rig.ts'
-import { aKey, anOwner } from '../support/virtual-keys.ts'
+import { samplesOf, sumIn } from '../support/metrics-page.ts'
+import { aKey, anOwner, aQuota, aState } from '../support/virtual-keys.ts'
 
 let telemetry: Telemetry
 
@@ -22,35 +23,15 @@ beforeAll(async () => {
 
 afterAll(() => telemetry.close())
 
-type Sample = Readonly<{ name: string; labels: Readonly<Record<string, string>>; value: number }>
-
-const samples = async (): Promise<readonly Sample[]> => {
-  const lines = (await telemetry.renderMetrics())
-    .split('\n')
-    .filter((line) => line !== '' && !line.startsWith('#'))
-  return lines.map((line) => {
-    const [, name = '', labels = '', value] = /^(\w+)(?:\{(.*)\})? (\S+)$/.exec(line) ?? []
-    const pairs = [...labels.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, key, label]) => [key, label])
-    return { name, labels: Object.fromEntries(pairs), value: Number(value) }
-  })
-}
+const samples = async () => samplesOf(await telemetry.renderMetrics())
 
 const sumOf = async (name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> =>
-  (await samples())
-    .filter(
-      (sample) =>
-        sample.name === name && Object.entries(labels).every(([key, value]) => sample.labels[key] === value),
-    )
-    .reduce((sum, { value }) => sum + value, 0)
+  sumIn(await samples(), name, labels)
 
 it('counters that nothing has touched yet are there, so that an alert on them can fire the first time', async () => {
   await aServer()
   const names = (await samples()).map(({ name }) => name)
-  for (const name of [
-    'latchkey_store_reads_total',
-    'latchkey_store_writes_total',
-    'latchkey_charges_unknown_total',
-  ])
+  for (const name of ['latchkey_store_reads_total', 'latchkey_store_writes_total'])
     expect(names).toContain(name)
 })
 
@@ -91,31 +72,47 @@ it('a Check is in flight until it is answered', async () => {
   expect(await sumOf('latchkey_checks_in_flight')).toBe(before)
 })
 
-it('a charge of which nobody knows is counted once, also when it is told after the answer', async () => {
-  const late = Promise.withResolvers<never>()
-  const unknown = new Failure('store_unavailable', 'connection lost', { chargeUnknown: true })
-  const { address } = await aServer({}, (request) =>
-    request?.path === '/late' ? late.promise : Promise.reject(unknown),
+it('a limit is near in what it allows, over in what it refuses, by unit, period and kind of subject', async () => {
+  const near = [
+    { state: aState({ quota: aQuota({ subject: 'key', period: 'minute' }) }), percent: 90 },
+    { state: aState({ quota: aQuota({ subject: 'acme/search', period: 'month' }) }), percent: 80 },
+  ]
+  const limits = [
+    aState({ quota: aQuota({ subject: 'acme' }), remaining: 0 }),
+    aState({ quota: aQuota({ subject: 'acme/search/ann', period: 'total' }), remaining: 0 }),
+    aState({ quota: aQuota({ subject: 'acme/search' }), remaining: 1 }),
+  ]
+  const { address } = await aServer({}, async (request) =>
+    request?.path === '/near' ? anAllow({ near }) : deny('quota_exhausted', 'words', { limits }),
   )
-  const before = await sumOf('latchkey_charges_unknown_total')
+  const count = (name: string, subject: string, period: string) =>
+    sumOf(`latchkey_limits_${name}_total`, { unit: 'requests', subject, period })
+  const counted = async () => [
+    await count('near', 'key', 'minute'),
+    await count('near', 'team', 'month'),
+    await count('over', 'organisation', 'day'),
+    await count('over', 'user', 'total'),
+    await sumOf('latchkey_limits_near_total'),
+    await sumOf('latchkey_limits_over_total'),
+  ]
+  const before = await counted()
   const client = aClient(address)
-  await ask(client, aCheckRequest())
-  expect((await sumOf('latchkey_charges_unknown_total')) - before).toBe(1)
-  await ask(client, aCheckRequest({ path: '/late' }), { 'x-envoy-expected-rq-timeout-ms': '60' })
-  expect((await sumOf('latchkey_charges_unknown_total')) - before).toBe(1)
-  late.reject(unknown)
-  await late.promise.catch(() => {})
-  expect((await sumOf('latchkey_charges_unknown_total')) - before).toBe(2)
+  for (const path of ['/near', '/near', '/over', '/over', '/over']) await ask(client, aCheckRequest({ path }))
+  expect((await counted()).map((value, at) => value - (before[at] ?? 0))).toEqual([2, 2, 3, 3, 4, 6])
 })
 
 it('labels are bounded: no key, no owner, nothing that a client wrote', async () => {
   const words = ['key_secret', 'acme-secret', 'secret-model', '/secret-path', 'SECRET']
   const key = aKey({ id: 'key_secret', owners: [anOwner({ path: 'acme-secret' })] })
+  const limits = [aState({ quota: aQuota({ subject: 'acme-secret', zone: 'SECRET' }), remaining: 0 })]
+  const near = limits.map((state) => ({ state, percent: 99 }))
   const reasons = [...ALL_REASONS]
   const { address } = await aServer({}, async () => {
     const reason = reasons.pop()
-    if (reason !== undefined) return deny(reason, 'SECRET', { key, detail: 'SECRET' })
-    return Math.random() < 0.5 ? anAllow({ key, model: 'secret-model' }) : aListing(['secret-model'])
+    if (reason !== undefined) return deny(reason, 'SECRET', { key, detail: 'SECRET', limits })
+    return Math.random() < 0.5
+      ? anAllow({ key, model: 'secret-model', limits, near })
+      : aListing(['secret-model'])
   })
   const client = aClient(address)
   for (let asked = 0; asked < ALL_REASONS.length + 20; asked += 1)
@@ -129,6 +126,9 @@ it('labels are bounded: no key, no owner, nothing that a client wrote', async ()
     decision: ['allow', 'deny', 'listing'],
     reason: ['none', ...ALL_REASONS],
     outcome: ['none', 'hit', 'absent', 'miss', 'joined', 'refused'],
+    unit: UNITS,
+    period: PERIODS,
+    subject: ['key', 'organisation', 'team', 'user'],
     version: ['1.2.3'],
     node: [process.versions.node],
   }

@@ -12,7 +12,7 @@ import { aListing, anAllow } from '../support/decisions.ts'
 import { aClient, aServer, ask } from '../support/grpc-rig.ts'
 import type { CollectedSpan, OtlpCollector } from '../support/otlp-collector.ts'
 import { createOtlpCollector } from '../support/otlp-collector.ts'
-import { aKey, anOwner } from '../support/virtual-keys.ts'
+import { aKey, anOwner, aQuota, aState } from '../support/virtual-keys.ts'
 
 const CHECK = 'envoy.service.auth.v3.Authorization/Check'
 const TRACE_ID = '0af7651916cd43dd8448eb211c80319c'
@@ -30,6 +30,10 @@ const CASES: Readonly<Record<string, (call: Call) => Decision>> = {
   '/warm': (call) => {
     Object.assign(call, { cache: 'hit', storeWrites: 1 })
     return anAllow({ key })
+  },
+  '/near': () => {
+    const quota = aQuota({ subject: 'acme/search', period: 'month', amount: 200 })
+    return anAllow({ key, near: [{ state: aState({ quota }), percent: 83 }] })
   },
   '/denied': () => deny('model_not_allowed', 'words', { key }),
   '/listing': () => aListing([]),
@@ -127,6 +131,22 @@ it.each([
   ['/bug', { 'latchkey.decision': 'deny', 'latchkey.reason': 'internal_error' }, 2],
 ])('of %s says what was decided, and is an error only when we failed', (path, attributes, statusCode) => {
   expect(spans.get(path)).toMatchObject({ attributes, statusCode })
+})
+
+it('has an event for a limit that is nearly used up', () => {
+  expect(spans.get('/near')?.events).toEqual([
+    {
+      name: 'latchkey.soft_limit',
+      attributes: {
+        'latchkey.limit.subject': 'acme/search',
+        'latchkey.limit.unit': 'requests',
+        'latchkey.limit.period': 'month',
+        'latchkey.limit.amount': 200,
+        'latchkey.limit.used_percent': 83,
+      },
+    },
+  ])
+  expect(spans.get('/warm')?.events).toEqual([])
 })
 
 it('is the parent of what the store does meanwhile', () => {

@@ -78,6 +78,7 @@ export const createCheckRig = async (): Promise<CheckRig> => {
         wasted += 1
       },
     }),
+    softLimitPercent: 80,
     credentialHeaders: ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key'],
     modelHeader: undefined,
   }

@@ -14,6 +14,7 @@ export const anAllow = (more: Partial<Allow> = {}): Allow => ({
   guardrails: [],
   policies: [],
   limits: [],
+  near: [],
   ...more,
 })
 

@@ -12,6 +12,7 @@ export type CollectedSpan = Readonly<{
   attributes: Readonly<Record<string, unknown>>
   resource: Readonly<Record<string, unknown>>
   statusCode: number
+  events: readonly Readonly<{ name: string; attributes: Readonly<Record<string, unknown>> }>[]
 }>
 
 export type OtlpCollector = Readonly<{
@@ -65,6 +66,7 @@ type Exported = Readonly<{
         kind: number
         attributes: Attributes
         status: Readonly<{ code?: number }>
+        events?: readonly Readonly<{ name: string; attributes: Attributes }>[]
       }>[]
     }>[]
   }>[]
@@ -73,12 +75,13 @@ type Exported = Readonly<{
 const spansIn = ({ resourceSpans }: Exported): readonly CollectedSpan[] =>
   resourceSpans.flatMap(({ resource, scopeSpans }) =>
     scopeSpans.flatMap(({ spans }) =>
-      spans.map(({ parentSpanId = '', attributes, status, ...span }) => ({
+      spans.map(({ parentSpanId = '', attributes, status, events = [], ...span }) => ({
         ...span,
         parentSpanId,
         attributes: plain(attributes),
         resource: plain(resource.attributes),
         statusCode: status.code ?? 0,
+        events: events.map(({ name, attributes: told }) => ({ name, attributes: plain(told) })),
       })),
     ),
   )
