@@ -49,7 +49,24 @@ export const CASES: readonly Case[] = [
   },
   {
     name: 'races',
-    guarantee: 'Exactly the amount is admitted with 4 processes × 64 concurrent Checks, 20 times',
-    files: ['test/chaos'],
+    guarantee: 'Exactly 20,000 are admitted with 4 processes × 256 concurrent Checks, 20 times',
+    files: ['test/chaos/exact-quota.test.ts'],
+  },
+  {
+    name: 'quota-exact',
+    guarantee: 'Exactly 1,000,000 are admitted with 4 processes × 256 charges in flight on MariaDB, 20 times',
+    files: ['test/chaos/quota-exact.test.ts'],
+  },
+  {
+    name: 'quota-faults',
+    guarantee:
+      'Connections cut every 50 ms, a process killed every 2 s, MariaDB killed: no row over, each lost unit accounted for',
+    files: ['test/chaos/quota-faults.test.ts'],
+  },
+  {
+    name: 'quota-stacked',
+    guarantee:
+      'Six rows a charge, one of them hot for everybody, some running out: all rows are charged or none',
+    files: ['test/chaos/quota-stacked.test.ts'],
   },
 ]

@@ -17,10 +17,11 @@ import { freshDatabase } from '../support/mariadb.ts'
 import type { Replica } from '../support/replicas.ts'
 import { startReplica } from '../support/replicas.ts'
 
-const RUNS = process.env['LATCHKEY_PROVE'] === '1' ? 20 : 2
+const PROVE = process.env['LATCHKEY_PROVE'] === '1'
+const RUNS = PROVE ? 20 : 2
 const PROCESSES = 4
-const CONCURRENT_EACH = 64
-const AMOUNT = 10_000
+const CONCURRENT_EACH = PROVE ? 256 : 64
+const AMOUNT = PROVE ? 20_000 : 10_000
 const SURPLUS = 1_000
 const CALLER_DEADLINE_MS = 8_000
 
@@ -125,7 +126,7 @@ const runs = Array.from({ length: RUNS }, (_, n) => n + 1)
 
 describe(`${PROCESSES} processes × ${CONCURRENT_EACH} concurrent Checks`, () => {
   test.each(runs)(
-    'one key, exactly 10,000 admitted, nobody unavailable (run %i)',
+    `one key, exactly ${AMOUNT} admitted, nobody unavailable (run %i)`,
     { timeout: 120_000 },
     async () => {
       const { id, secret } = await createKey('acme', [total(AMOUNT)])
