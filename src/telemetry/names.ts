@@ -44,6 +44,8 @@ export const ATTRIBUTE = {
   decisionId: 'latchkey.decision.id',
   keyId: 'latchkey.key.id',
   owner: 'latchkey.owner',
+  groupCharges: 'latchkey.group.charges',
+  groupRows: 'latchkey.group.rows',
   limitSubject: 'latchkey.limit.subject',
   limitUnit: 'latchkey.limit.unit',
   limitPeriod: 'latchkey.limit.period',

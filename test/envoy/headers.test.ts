@@ -136,6 +136,11 @@ describe.each(ENVOYS)('Envoy %s', (version) => {
     expect(header(response, 'x-ratelimit-limit-requests')).toBe('7')
     expect(header(response, 'x-ratelimit-remaining-requests')).toBe('6')
     expect(JSON.stringify(rig.received()[0]?.headers)).not.toContain('x-ratelimit')
+    expect(header(response, 'x-latchkey-soft-limit')).toBeUndefined()
+    const nearly = await rig.createKey({ limits: [{ ...limit, amount: 1 }] })
+    const last = await rig.chat(nearly.secret, 'gpt-4o-mini')
+    expect(header(last, 'x-latchkey-soft-limit')).toBe('requests/total;used=100')
+    expect(JSON.stringify(rig.received()[0]?.headers)).not.toContain('soft-limit')
   })
 
   it('the model list is answered in-band, for this very key', async () => {
