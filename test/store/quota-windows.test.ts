@@ -4,7 +4,7 @@ import type { Period, Quota } from '../../src/quota/quota.ts'
 import type { Window } from '../../src/quota/window.ts'
 import { currentWindow } from '../../src/quota/window.ts'
 import type { Store } from '../../src/store/store.ts'
-import type { TestStore } from '../support/stores.ts'
+import { startLoad } from '../support/quota-load.ts'
 import { createKey, describeEveryForm, quotaRow } from '../support/stores.ts'
 import { until } from '../support/until.ts'
 
@@ -99,7 +99,8 @@ describeEveryForm('windows', (get) => {
       const windows = windowsAround(period, zone, Date.parse(edge))
       await get().moveTo(windows[0].startMs)
       const { quotas } = await createKey(get(), { limits: [{ unit: 'requests', period, zone, amount: 20 }] })
-      const load = await startLoad(get(), quotas)
+      const replicas = [await get().openAgain(), await get().openAgain(), await get().openAgain()]
+      const load = startLoad(get(), replicas, quotas)
       try {
         for (const { startMs, endMs } of windows) {
           await get().moveTo(startMs)
@@ -111,48 +112,7 @@ describeEveryForm('windows', (get) => {
         await load.stop()
       }
       expect(windows.map(({ endMs }) => load.admitted(endMs))).toEqual([20, 20, 20])
-      expect(load.ends).toEqual(windows.map(({ endMs }) => endMs))
+      expect(load.windowEnds()).toEqual(windows.map(({ endMs }) => endMs))
     },
   )
 })
-
-/** Three replicas charge without a pause; counts what was admitted by the end of the window that it was charged in. */
-const startLoad = async (opened: TestStore, quotas: readonly Quota[]) => {
-  const replicas = [await opened.openAgain(), await opened.openAgain(), await opened.openAgain()]
-  const counts = new Map<number, number>()
-  let running = true
-  const work = async ({ ledger }: Store) => {
-    while (running) {
-      const charged = await ledger.charge(quotas, 1, opened.newCall())
-      if (charged.outcome === 'charged') {
-        const endMs = charged.states[0]?.resetsAtMs ?? 0
-        counts.set(endMs, (counts.get(endMs) ?? 0) + 1)
-      }
-      // Whom a refusal costs nothing would let nobody else have a turn.
-      await new Promise((resolve) => setImmediate(resolve))
-    }
-  }
-  let failure: unknown
-  const workers = replicas
-    .flatMap((replica) => [replica, replica, replica])
-    .map((replica) =>
-      work(replica).catch((error: unknown) => {
-        failure = error
-      }),
-    )
-  return {
-    admitted: (endMs: number) => {
-      if (failure !== undefined) throw failure
-      return counts.get(endMs) ?? 0
-    },
-    /** In order of their first charge. */
-    get ends(): readonly number[] {
-      return [...counts.keys()]
-    },
-    stop: async () => {
-      running = false
-      await Promise.all(workers)
-      await Promise.all(replicas.map((replica) => replica.close()))
-    },
-  }
-}

@@ -64,6 +64,17 @@ export const describeEveryForm = (
       )
 }
 
+/** The same on MariaDB alone. */
+export const describeMariadbForms = (
+  subject: string,
+  body: (get: () => TestStore, form: ChargeForm) => void,
+): void => {
+  for (const chargeForm of CHARGE_FORMS)
+    describeStore(`${subject} · MariaDB, ${chargeForm}`, 'MariaDB', { chargeForm }, (get) =>
+      body(get, chargeForm),
+    )
+}
+
 export const CHARGE_FORMS: readonly ChargeForm[] = ['grouped', 'direct']
 const STORE_KINDS: readonly StoreKind[] = ['SQLite', 'MariaDB']
 
