@@ -200,6 +200,8 @@ describe('a charge', () => {
       expect(sumIn(samples, 'latchkey_charge_duration_seconds_count')).toBe(3)
       expect(sumIn(samples, 'latchkey_charge_group_charges_sum')).toBe(form === 'grouped' ? 3 : 0)
       expect(rig.log.filter((line) => line.includes('"msg":"charging"'))).toHaveLength(1)
+      // There is one page for all metrics of a process.
+      await rig.app.stop()
     }
   })
 
