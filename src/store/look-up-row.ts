@@ -2,8 +2,10 @@
 import type { KeyLookup } from '../keys/key-store.ts'
 import type { Owner, VirtualKey } from '../keys/virtual-key.ts'
 import type { RegistryDocument } from '../policy/registry.ts'
+import type { QuotaRow } from '../quota/charge-plan.ts'
 import type { Quota } from '../quota/quota.ts'
 import { FOREVER, PERIODS, UNITS } from '../quota/quota.ts'
+import type { QuotaView } from '../quota/quota-view.ts'
 import { rulesFromColumns } from './rules-columns.ts'
 
 /** Columns of the key begin with k_, of its owner and the owners above with a_, b_ and c_. */
@@ -33,6 +35,45 @@ LEFT JOIN owner c ON c.id = b.parent_id
 WHERE r.id = 1`
 
 export type LookUpRow = Readonly<Record<string, unknown>>
+
+/** Each is [quota id, unit, period, zone, amount, used, window end, usable until]; `array` and `collect` are the dialect's functions. */
+export const limitColumns = ({ array, collect }: Readonly<{ array: string; collect: string }>): string =>
+  [
+    ...['k', 'a', 'b', 'c'].map(
+      (
+        table,
+      ) => `(SELECT ${collect}(${array}(l.quota_id, l.unit, l.period, l.zone, q.amount, q.used, q.window_end,
+    q.usable_until)) FROM quota_limit l JOIN quota q ON q.id = l.quota_id
+   WHERE l.subject_id = ${table}.id) AS ${table}_limits`,
+    ),
+    `(SELECT ${array}(q.id, q.amount, q.used, q.window_end, q.usable_until) FROM quota q WHERE q.id = k.quota_id) AS k_quota`,
+  ].join(',\n  ')
+
+/** A look-up is also the first reading of the key's hot rows. */
+export const learnRows = (view: QuotaView, row: LookUpRow, era: number): void => {
+  if (row['k_id'] === null) return
+  const rows = hotRows(row)
+  view.learn(
+    rows.map(({ id }) => id),
+    { rows, nowMs: 0 },
+    era,
+  )
+}
+
+/** JSON has no exact numbers beyond 2^53 - 1: rows with such wait for a reading of their own. */
+const hotRows = (row: LookUpRow): readonly QuotaRow[] =>
+  ['k', 'a', 'b', 'c']
+    .flatMap((table) => limitsFromJson(row[`${table}_limits`]))
+    .map(([id, , , , ...rest]) => [id, ...rest] as const)
+    .concat(typeof row['k_quota'] === 'string' ? [JSON.parse(row['k_quota']) as HotColumns] : [])
+    .filter((numbers) => numbers.every(Number.isSafeInteger))
+    .map(([id, amount, used, windowEndMs, usableUntilMs]) => ({
+      id,
+      amount,
+      used,
+      windowEndMs,
+      usableUntilMs,
+    }))
 
 export const lookupFromRow = (row: LookUpRow): KeyLookup => ({
   key: row['k_id'] === null ? undefined : keyFromRow(row),
@@ -86,19 +127,40 @@ const rulesColumns = (row: LookUpRow, table: string) => ({
   guardrails: text(row, `${table}_guardrails`),
 })
 
-/** The aggregate is [[quota id, unit, period, zone, amount], …], or null without limits; its order means nothing. */
-const quotasFromJson = (json: unknown, subject: string): readonly Quota[] => {
+type HotColumns = readonly [
+  id: number,
+  amount: number,
+  used: number,
+  windowEndMs: number,
+  usableUntilMs: number,
+]
+type LimitColumns = readonly [
+  id: number,
+  unit: string,
+  period: string,
+  zone: string,
+  amount: number,
+  used: number,
+  windowEndMs: number,
+  usableUntilMs: number,
+]
+
+/** null without limits; the order means nothing. */
+const limitsFromJson = (json: unknown): readonly LimitColumns[] => {
   if (json === null) return []
   if (typeof json !== 'string') throw new TypeError('limits did not come as JSON')
-  const limits = JSON.parse(json) as readonly (readonly [number, string, string, string, number])[]
-  return limits
+  return JSON.parse(json) as readonly LimitColumns[]
+}
+
+const quotasFromJson = (json: unknown, subject: string): readonly Quota[] => {
+  return limitsFromJson(json)
     .map(([id, unit, period, zone, amount]) => ({
       id,
       subject,
       unit: member('unit', UNITS, unit),
       period: member('period', PERIODS, period),
       zone,
-      amount,
+      amount: Math.min(amount, FOREVER),
       implicit: false,
     }))
     .toSorted((a, b) => a.id - b.id)

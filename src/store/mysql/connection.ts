@@ -1,7 +1,7 @@
 // One connection: statements with a deadline, and no doubt about whether it is still good.
 import type { Socket } from 'node:net'
 import { connect as connectSocket } from 'node:net'
-import type { Connection, ConnectionOptions, QueryResult } from 'mysql2'
+import type { Connection, ConnectionOptions, QueryResult, ResultSetHeader } from 'mysql2'
 import { createConnection } from 'mysql2'
 import type { Clock } from '../../kernel/clock.ts'
 import { createBreakage } from './breakage.ts'
@@ -20,6 +20,8 @@ export type Reply = Readonly<{
 export type MysqlConnection = Readonly<{
   /** As text. Whoever calls this lets nothing but integers and constants enter the text. */
   query(text: string, deadlineMs: number): Promise<Reply>
+  /** Several statements in one packet, on a connection that may; `onReply` is told of each one that was answered. */
+  queryAll(text: string, deadlineMs: number, onReply: () => void): Promise<readonly Reply[]>
   /** Prepared, and kept prepared. Integers go as strings: this driver sends numbers as doubles. */
   execute(text: string, values: readonly (string | Buffer | null)[], deadlineMs: number): Promise<Reply>
   /** Cuts the connection. What it was asked to do may still happen. */
@@ -35,9 +37,13 @@ export const openConnection = async (
   target: MysqlTarget,
   clock: Clock,
   connectTimeoutMs: number,
+  multipleStatements = false,
 ): Promise<MysqlConnection> => {
   const socket = openSocket(target)
-  const connection = createConnection(optionsFor(target, socket, connectTimeoutMs))
+  const connection = createConnection({
+    ...optionsFor(target, socket, connectTimeoutMs),
+    multipleStatements,
+  })
   const opened = Promise.withResolvers<void>()
   connection.once('connect', () => opened.resolve())
   connection.once('error', opened.reject)
@@ -72,7 +78,6 @@ const optionsFor = (target: MysqlTarget, socket: Socket, connectTimeoutMs: numbe
   connectTimeout: connectTimeoutMs,
   charset: 'utf8mb4_bin',
   timezone: 'Z',
-  multipleStatements: false,
   // Changed rows are counted, not matched ones; and no server may ask for a file of this machine.
   flags: ['-FOUND_ROWS', '-LOCAL_FILES'],
   supportBigNumbers: true,
@@ -92,7 +97,8 @@ const optionsFor = (target: MysqlTarget, socket: Socket, connectTimeoutMs: numbe
 
 const GOOD_BYE_MS = 1_000
 
-type Send = (done: (error: Error | null, result: QueryResult) => void) => void
+type Done<T> = (error: Error | null, result: T) => void
+type Send<T> = (done: Done<T>) => void
 
 const wrapConnection = (connection: Connection, socket: Socket, clock: Clock): MysqlConnection => {
   const breakage = createBreakage()
@@ -104,9 +110,9 @@ const wrapConnection = (connection: Connection, socket: Socket, clock: Clock): M
     connection.destroy()
     socket.destroy()
   }
-  const run = async (deadlineMs: number, send: Send): Promise<Reply> => {
+  const run = async <T>(deadlineMs: number, send: Send<T>): Promise<T> => {
     if (breakage.hasHappened()) throw new NeverSent('the connection was lost before')
-    const { promise, resolve, reject } = Promise.withResolvers<Reply>()
+    const { promise, resolve, reject } = Promise.withResolvers<T>()
     const late = () => {
       reject(new StatementTimeout('no answer in time'))
       destroy()
@@ -114,7 +120,7 @@ const wrapConnection = (connection: Connection, socket: Socket, clock: Clock): M
     const timer = setTimeout(late, Math.max(0, deadlineMs - clock.monotonicMs()))
     // A connection that is cut forgets the callbacks of its statements.
     const forget = breakage.listen(() => reject(new ConnectionLost('the connection was lost')))
-    send((error, result) => (error === null ? resolve(toReply(result)) : reject(error)))
+    send((error, result) => (error === null ? resolve(result) : reject(error)))
     try {
       return await promise
     } finally {
@@ -123,9 +129,11 @@ const wrapConnection = (connection: Connection, socket: Socket, clock: Clock): M
     }
   }
   return {
-    query: (text, deadlineMs) => run(deadlineMs, (done) => connection.query(text, done)),
-    execute: (text, values, deadlineMs) =>
-      run(deadlineMs, (done) => connection.execute(text, [...values], done)),
+    query: async (text, deadlineMs) =>
+      toReply(await run<QueryResult>(deadlineMs, (done) => connection.query(text, done))),
+    queryAll: (text, deadlineMs, onReply) => run(deadlineMs, sendAll(connection, text, onReply)),
+    execute: async (text, values, deadlineMs) =>
+      toReply(await run<QueryResult>(deadlineMs, (done) => connection.execute(text, [...values], done))),
     destroy,
     end: async () => {
       if (breakage.hasHappened()) return
@@ -146,3 +154,27 @@ const toReply = (result: QueryResult): Reply => {
     return { rows: result as unknown as readonly Row[], affectedRows: 0, insertId: 0 }
   return { rows: [], affectedRows: result.affectedRows, insertId: result.insertId }
 }
+
+/** With a callback the driver would forget, on an error, which statements were answered before it. */
+const sendAll =
+  (connection: Connection, text: string, onReply: () => void): Send<readonly Reply[]> =>
+  (done) => {
+    const replies: Reply[] = []
+    let rows: Row[] | undefined
+    connection
+      .query(text)
+      .on('fields', (fields?: unknown) => {
+        // Told before each result; without columns it is one of changed rows.
+        rows = fields === undefined ? undefined : []
+        if (rows !== undefined) replies.push({ rows, affectedRows: 0, insertId: 0 })
+      })
+      .on('result', (result: Row | ResultSetHeader) => {
+        if (rows !== undefined) rows.push(result as Row)
+        else {
+          replies.push(toReply(result as ResultSetHeader))
+          onReply()
+        }
+      })
+      .on('error', (error: Error) => done(error, replies))
+      .on('end', () => done(null, replies))
+  }

@@ -29,6 +29,8 @@ export type Verdict = Readonly<{
 
 const DUPLICATE_ENTRY = 1062
 const NO_SUCH_TABLE = 1146
+/** A CHECK does not hold: MariaDB, MySQL and TiDB. */
+const CHECK_VIOLATED = [4025, 3819]
 const DEADLOCK = 1213
 /** Lock wait timeout; a row changed since this snapshot was taken (MariaDB from 11.8). */
 const LOCK_NOT_GRANTED = [1205, 1020]
@@ -57,6 +59,9 @@ export const verdictOn = (error: unknown, phase: Phase): Verdict => {
 }
 
 export const isDuplicate = (error: unknown): boolean => serverErrorOf(error) === DUPLICATE_ENTRY
+
+/** A row would break its CHECK: the statement changed nothing at all. */
+export const isCheckViolated = (error: unknown): boolean => CHECK_VIOLATED.includes(serverErrorOf(error) ?? 0)
 
 export const isMissingTable = (error: unknown): boolean => serverErrorOf(error) === NO_SUCH_TABLE
 

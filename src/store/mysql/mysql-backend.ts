@@ -3,10 +3,12 @@
 import type { Driver } from 'kysely'
 import { Kysely, MysqlAdapter, MysqlIntrospector, MysqlQueryCompiler } from 'kysely'
 import type { DatabaseClock } from '../../kernel/clock.ts'
+import { createQuotaView } from '../../quota/quota-view.ts'
 import type { Backend, Charging } from '../backend.ts'
+import { VIEW_ROWS } from '../backend.ts'
 import type { Schema } from '../schema.ts'
 import { createMysqlBooks } from './books.ts'
-import { createMysqlDirectLedger } from './charge/direct-ledger.ts'
+import { createMysqlCharges } from './charge/charges.ts'
 import { readDurabilityWarnings } from './durability.ts'
 import { createMysqlDriver } from './kysely-driver.ts'
 import { createMysqlKeyStore } from './look-up.ts'
@@ -27,6 +29,8 @@ export const openMysqlBackend = async (
   const pools = createMysqlPools(target, clock, options)
   const db = createKysely(createMysqlDriver(pools.admin, clock, options.adminTimeoutMs))
   const traced = createTracedStatements(pools.system)
+  const view = createQuotaView({ clock, maxRows: VIEW_ROWS })
+  const charges = createMysqlCharges({ pools, clock, traced, view, charging, options })
   const ping = () =>
     pools.ask(async (connection, deadlineMs) => {
       await connection.query('SELECT 1', deadlineMs)
@@ -39,17 +43,14 @@ export const openMysqlBackend = async (
   }
   return {
     dialect: 'mysql',
-    keyStore: createMysqlKeyStore(pools.lookup, clock, traced),
-    charges: {
-      ledger: createMysqlDirectLedger({ pool: pools.quota, clock, traced }),
-      formInUse: async () => ({ form: 'direct' }),
-      doubt: () => {},
-    },
+    keyStore: createMysqlKeyStore(pools.lookup, clock, traced, view),
+    charges,
     books: createMysqlBooks(db),
     migrations: createMysqlMigrations(pools.open, clock, target.database),
     ping,
     durabilityWarnings: () => pools.ask(readDurabilityWarnings),
     close: async () => {
+      await charges.close()
       await db.destroy()
       await pools.close()
     },

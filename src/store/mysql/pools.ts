@@ -39,6 +39,8 @@ export type MysqlPools = Readonly<{
   quota: ConnectionPool
   lookup: ConnectionPool
   admin: ConnectionPool
+  /** For groups of charges: one packet may carry several statements, here alone. Throws what the driver throws. */
+  openWriter(): Promise<MysqlConnection>
   /** A connection of its own for whoever closes it; throws Failure. */
   open(): Promise<MysqlConnection>
   /** Something small that is not part of a call, on a connection of the look-ups; throws Failure. */
@@ -58,8 +60,8 @@ export const createMysqlPools = (
 ): MysqlPools => {
   const { queueLimit, connectTimeoutMs } = options
   let system: ServerFacts['system'] = 'mysql'
-  const open = async (lockWaitS: number): Promise<MysqlConnection> => {
-    const connection = await openConnection(target, clock, connectTimeoutMs)
+  const open = async (lockWaitS: number, multipleStatements = false): Promise<MysqlConnection> => {
+    const connection = await openConnection(target, clock, connectTimeoutMs, multipleStatements)
     try {
       await options.onConnection?.(async (text) => {
         await connection.query(text, clock.monotonicMs() + connectTimeoutMs)
@@ -81,6 +83,7 @@ export const createMysqlPools = (
     quota,
     lookup,
     admin,
+    openWriter: () => open(CHARGE_LOCK_WAIT_S, true),
     open: () => open(ADMIN_LOCK_WAIT_S).catch(throwUnreachable),
     ask: async (work) => {
       const call = createCall(clock.monotonicMs() + connectTimeoutMs)

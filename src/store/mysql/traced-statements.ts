@@ -7,6 +7,13 @@ import type { ServerFacts } from './session.ts'
 export type TracedStatements = Readonly<{
   /** `text` is the statement with its integers in it; the span shows the one with question marks. */
   query(connection: MysqlConnection, statement: Statement, text: string, deadlineMs: number): Promise<Reply>
+  queryAll(
+    connection: MysqlConnection,
+    statement: Statement,
+    text: string,
+    deadlineMs: number,
+    onReply: () => void,
+  ): Promise<readonly Reply[]>
   execute(
     connection: MysqlConnection,
     statement: Statement,
@@ -16,7 +23,7 @@ export type TracedStatements = Readonly<{
 }>
 
 export const createTracedStatements = (system: () => ServerFacts['system']): TracedStatements => {
-  const run = async (statement: Statement, work: () => Promise<Reply>): Promise<Reply> => {
+  const run = async <T>(statement: Statement, work: () => Promise<T>): Promise<T> => {
     const span = startStatementSpan(system(), statement)
     try {
       return await work()
@@ -30,6 +37,8 @@ export const createTracedStatements = (system: () => ServerFacts['system']): Tra
   return {
     query: (connection, statement, text, deadlineMs) =>
       run(statement, () => connection.query(text, deadlineMs)),
+    queryAll: (connection, statement, text, deadlineMs, onReply) =>
+      run(statement, () => connection.queryAll(text, deadlineMs, onReply)),
     execute: (connection, statement, values, deadlineMs) =>
       run(statement, () => connection.execute(statement.text, values, deadlineMs)),
   }

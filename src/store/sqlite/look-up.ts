@@ -2,23 +2,20 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { Clock } from '../../kernel/clock.ts'
 import type { KeyStore } from '../../keys/key-store.ts'
-import { LOOK_UP_COLUMNS, lookUpFrom, lookupFromRow } from '../look-up-row.ts'
+import type { QuotaView } from '../../quota/quota-view.ts'
+import { LOOK_UP_COLUMNS, learnRows, limitColumns, lookUpFrom, lookupFromRow } from '../look-up-row.ts'
 import { whenNotBusy } from './errors.ts'
 import { spanned } from './spanned.ts'
-
-const limitsOf = (table: string): string =>
-  `(SELECT json_group_array(json_array(l.quota_id, l.unit, l.period, l.zone, l.amount))
-   FROM quota_limit l WHERE l.subject_id = ${table}.id) AS ${table}_limits`
 
 /** Parameters: known registry version, digest, now. */
 export const LOOK_UP = `SELECT
   ${LOOK_UP_COLUMNS},
-  ${['k', 'a', 'b', 'c'].map(limitsOf).join(',\n  ')}
+  ${limitColumns({ array: 'json_array', collect: 'json_group_array' })}
 ${lookUpFrom('?')}`
 
 const STATEMENT = { operation: 'SELECT', table: 'key_secret', text: LOOK_UP }
 
-export const createSqliteKeyStore = (database: DatabaseSync, clock: Clock): KeyStore => {
+export const createSqliteKeyStore = (database: DatabaseSync, clock: Clock, view: QuotaView): KeyStore => {
   let prepared: StatementSync | undefined
   const lookUp = (digest: Uint8Array, knownRegistryVersion: number) =>
     spanned(STATEMENT, () => {
@@ -30,6 +27,7 @@ export const createSqliteKeyStore = (database: DatabaseSync, clock: Clock): KeyS
       call.storeReads += 1
       const row = await whenNotBusy(call, clock, () => lookUp(digest, knownRegistryVersion))
       if (row === undefined) throw new Error('the registry has lost its row')
+      learnRows(view, row, view.era())
       return lookupFromRow(row)
     },
   }

@@ -2,10 +2,12 @@
 import type { Kysely as KyselyType } from 'kysely'
 import { Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
 import type { DatabaseClock } from '../../kernel/clock.ts'
+import { createQuotaView } from '../../quota/quota-view.ts'
 import type { Backend, Charging } from '../backend.ts'
+import { VIEW_ROWS } from '../backend.ts'
 import type { BookDatabase } from '../books/book-database.ts'
 import type { Schema } from '../schema.ts'
-import { createSqliteDirectLedger } from './charge/direct-ledger.ts'
+import { createSqliteCharges } from './charge/charges.ts'
 import { openSqlite, prepareSqliteFile } from './connection.ts'
 import { isDuplicate, toFailure } from './errors.ts'
 import { createSqliteDriver } from './kysely-driver.ts'
@@ -28,17 +30,14 @@ export const openSqliteBackend = (
 ): Backend => {
   prepareSqliteFile(path)
   const hot = openSqlite(path)
+  const view = createQuotaView({ clock, maxRows: VIEW_ROWS })
   // A connection of its own, or an open transaction of a book would swallow the charges made meanwhile.
   const admin = openSqlite(path)
   const db = createKysely(createSqliteDriver(admin, clock, options.adminTimeoutMs))
   return {
     dialect: 'sqlite',
-    keyStore: createSqliteKeyStore(hot, clock),
-    charges: {
-      ledger: createSqliteDirectLedger(hot, clock),
-      formInUse: async () => ({ form: 'direct' }),
-      doubt: () => {},
-    },
+    keyStore: createSqliteKeyStore(hot, clock, view),
+    charges: createSqliteCharges({ database: hot, clock, view, charging }),
     books: createBooks(db),
     migrations: createSqliteMigrations(() => openSqlite(path), clock),
     ping: async () => {

@@ -1,20 +1,21 @@
 // One attempt at a charge on one connection, and what is certain when it fails.
 import type { Call } from '../../../kernel/call.ts'
 import { assertAwaited } from '../../../kernel/call.ts'
-import type { RowCharge } from '../../../quota/charge-plan.ts'
+import type { RowCharge, RowsRead } from '../../../quota/charge-plan.ts'
 import { quotaState } from '../../../quota/charge-plan.ts'
 import type { Quota, QuotaState } from '../../../quota/quota.ts'
+import { FOREVER } from '../../../quota/quota.ts'
 import type { MysqlConnection, Reply } from '../connection.ts'
 import type { Phase } from '../errors.ts'
 import { toFailure, verdictOn } from '../errors.ts'
 import { BEGIN, CHARGE, COMMIT, chargeRow, ROLLBACK } from './direct-statements.ts'
-import type { QuotaAccess, QuotaRows } from './quota-rows.ts'
+import type { QuotaAccess } from './quota-rows.ts'
 import { readQuotaRows } from './quota-rows.ts'
 
 export type Attempt =
   | Readonly<{ kind: 'charged'; states: readonly QuotaState[] }>
   /** Nothing was charged; the rows as they were read afterwards. */
-  | (Readonly<{ kind: 'refused' }> & QuotaRows)
+  | (Readonly<{ kind: 'refused' }> & RowsRead)
   /** Nothing was charged, and the same may succeed in a moment. */
   | Readonly<{ kind: 'fault'; error: unknown }>
 
@@ -83,11 +84,11 @@ const chargeRows = async (
   return states
 }
 
-/** The reply carries what remains. The amount may have been raised since the caller learned it. */
+/** The reply carries what remains, told up to 2^53 - 1. The amount may have been raised since the caller learned it. */
 const stateAfter = ({ quota, units, windowEndMs }: RowCharge, reply: Reply): [QuotaState] | undefined => {
   if (reply.affectedRows === 0) return undefined
-  const remaining = reply.insertId
-  const amount = Math.max(quota.amount, remaining + units)
+  const remaining = Math.min(reply.insertId, FOREVER)
+  const amount = Math.min(Math.max(quota.amount, remaining + units), FOREVER)
   return [quotaState(quota, amount, amount - remaining, windowEndMs)]
 }
 

@@ -40,7 +40,7 @@ export const COMMIT: Statement = { operation: 'COMMIT', table: undefined, text: 
 export const ROLLBACK: Statement = { operation: 'ROLLBACK', table: undefined, text: 'ROLLBACK' }
 
 /** Nothing but integers enters the text. */
-const integer = (value: number): string => {
+export const integer = (value: number): string => {
   if (!Number.isSafeInteger(value)) throw new RangeError(`${value} is not a whole number`)
   return String(value)
 }

@@ -1,8 +1,9 @@
 // The classifying read: why rows did not take a charge, and what the database's clock says.
 import type { Call } from '../../../kernel/call.ts'
 import type { DatabaseClock } from '../../../kernel/clock.ts'
-import type { QuotaRow } from '../../../quota/charge-plan.ts'
+import type { RowsRead } from '../../../quota/charge-plan.ts'
 import type { Quota } from '../../../quota/quota.ts'
+import { toQuotaRow } from '../../quota-row.ts'
 import type { MysqlConnection, Row } from '../connection.ts'
 import type { ConnectionPool } from '../connection-pool.ts'
 import type { TracedStatements } from '../traced-statements.ts'
@@ -10,37 +11,23 @@ import { READ, readRows } from './direct-statements.ts'
 
 export type QuotaAccess = Readonly<{ pool: ConnectionPool; clock: DatabaseClock; traced: TracedStatements }>
 
-/** `nowMs` is the database's clock; without any row it is our estimate of it. */
-export type QuotaRows = Readonly<{ rows: readonly QuotaRow[]; nowMs: number }>
-
 export const readQuotaRows = async (
   { clock, traced }: QuotaAccess,
   connection: MysqlConnection,
   quotas: readonly Quota[],
   call: Call,
-): Promise<QuotaRows> => {
+): Promise<RowsRead> => {
   call.storeReads += 1
   const sentMs = clock.monotonicMs()
   const text = readRows(quotas.map(({ id }) => id))
   const { rows } = await traced.query(connection, READ, text, call.deadlineMs)
-  const first = rows[0]
-  if (first === undefined) return { rows: [], nowMs: clock.now() }
-  const nowMs = integer(first, 'now_ms')
-  clock.observe(nowMs, sentMs, clock.monotonicMs())
-  return { rows: rows.map(toQuotaRow), nowMs }
+  return toRowsRead(rows, clock, sentMs)
 }
 
-const toQuotaRow = (row: Row): QuotaRow => ({
-  id: integer(row, 'id'),
-  amount: integer(row, 'amount'),
-  used: integer(row, 'used'),
-  windowEndMs: integer(row, 'window_end'),
-  usableUntilMs: integer(row, 'usable_until'),
-})
-
-const integer = (row: Row, column: string): number => {
-  const value = row[column]
-  if (typeof value !== 'number' || !Number.isSafeInteger(value))
-    throw new TypeError(`${column} is not a whole number`)
-  return value
+/** Teaches the clock. Without any row the database's clock is our estimate of it. */
+export const toRowsRead = (rows: readonly Row[], clock: DatabaseClock, sentMs: number): RowsRead => {
+  const nowMs = rows[0]?.['now_ms']
+  if (typeof nowMs !== 'number') return { rows: [], nowMs: clock.now() }
+  clock.observe(nowMs, sentMs, clock.monotonicMs())
+  return { rows: rows.map(toQuotaRow), nowMs }
 }

@@ -10,11 +10,13 @@ import {
   createKnownWindows,
   inAskedOrder,
   planCharge,
+  quotaState,
   stateOfRow,
 } from '../../../quota/charge-plan.ts'
 import type { Quota, QuotaState } from '../../../quota/quota.ts'
 import type { ChargeOutcome, QuotaLedger } from '../../../quota/quota-ledger.ts'
 import { whenNotBusy } from '../errors.ts'
+import type { RowStatements } from './row-statements.ts'
 import { createRowStatements } from './row-statements.ts'
 
 /** Only an unforeseen window, or another process between the refusal and its reading, makes another attempt necessary. */
@@ -24,7 +26,7 @@ type Deps = Readonly<{
   database: DatabaseSync
   clock: Clock
   known: KnownWindows
-  rows: ReturnType<typeof createRowStatements>
+  rows: RowStatements
 }>
 
 export const createSqliteDirectLedger = (database: DatabaseSync, clock: Clock): QuotaLedger => {
@@ -44,7 +46,7 @@ export const createSqliteDirectLedger = (database: DatabaseSync, clock: Clock): 
       return whenNotBusy(call, clock, () => {
         const nowMs = clock.now()
         return quotas.flatMap((quota) => {
-          const row = deps.rows.read(quota)
+          const row = deps.rows.read(quota.id)
           return row === undefined ? [] : stateOfRow(quota, row, nowMs)
         })
       })
@@ -71,7 +73,7 @@ const chargeOnce = (
     }
     database.exec('ROLLBACK')
     call.storeReads += 1
-    const refused: readonly QuotaRow[] = quotas.flatMap((quota) => rows.read(quota) ?? [])
+    const refused: readonly QuotaRow[] = quotas.flatMap(({ id }) => rows.read(id) ?? [])
     known.learn(refused, quotas, nowMs)
     return classifyRefusal(quotas, units, refused, nowMs)
   } finally {
@@ -87,9 +89,10 @@ const chargeRows = (
 ): readonly QuotaState[] | undefined => {
   const states: QuotaState[] = []
   for (const row of plan) {
-    const state = rows.charge(row, nowMs)
-    if (state === undefined) return undefined
-    states.push(state)
+    const { quota, windowEndMs } = row
+    const after = rows.charge({ ...row, id: quota.id }, nowMs)
+    if (after === undefined) return undefined
+    states.push(quotaState(quota, after.amount, after.used, windowEndMs))
   }
   return states
 }
