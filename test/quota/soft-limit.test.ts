@@ -28,6 +28,7 @@ describe('the soft limit', () => {
     [1_000, 839, [83]],
     [FOREVER, 7_205_759_403_792_792, []],
     [FOREVER, 7_205_759_403_792_793, [80]],
+    [FOREVER, 8_106_479_329_266_891, [89]],
     [FOREVER, FOREVER - 1, [99]],
     [FOREVER, FOREVER, [100]],
   ])('of 80 %% of %d: %d used is %j', (amount, count, percents) => {
@@ -50,6 +51,7 @@ describe('the soft limit', () => {
           const reached = BigInt(count) * 100n >= BigInt(amount) * BigInt(percent)
           const told = Number((BigInt(count) * 100n) / BigInt(amount))
           expect(percentsAt(percent, used(count, amount))).toEqual(reached ? [told] : [])
+          expect(percentsAt(1, used(count, amount))).toEqual(told >= 1 ? [told] : [])
         },
       ),
     )

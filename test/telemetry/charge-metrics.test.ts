@@ -105,3 +105,10 @@ it('another form than was asked for is a warning that says why, once, and the ga
     { msg: 'charges fell back to the direct form', because: 'strict mode is off' },
   ])
 })
+
+it('a database that stops carrying groups later, after a failover, changes the gauge and is told', async () => {
+  charges.inUse({ form: 'grouped' })
+  charges.fellBack('strict mode is off')
+  expect(await forms()).toEqual([['direct', 1]])
+  expect(log.map(({ msg }) => msg)).toEqual(['charging', 'charges fell back to the direct form'])
+})
