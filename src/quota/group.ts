@@ -112,7 +112,8 @@ export class Group {
     const amount = after?.amount ?? quota.amount
     // A window that turned between the charge and the reading says nothing of the one that was charged.
     const used = after?.windowEndMs === windowEndMs ? after.used - (units - taken) : before + taken
-    return quotaState(quota, amount, used, windowEndMs)
+    // Of more than 2^53 - 1 a reading tells 0 as long as as many remain.
+    return quotaState(quota, amount, Math.max(0, used), windowEndMs)
   }
 }
 

@@ -52,7 +52,10 @@ export const limitColumns = ({ array, collect }: Readonly<{ array: string; colle
 /** A look-up is also the first reading of the key's hot rows. */
 export const learnRows = (view: QuotaView, row: LookUpRow, era: number): void => {
   if (row['k_id'] === null) return
-  const rows = hotRows(row)
+  const found = hotRows(row)
+  // JSON has no exact numbers beyond 2^53 - 1: rows with such wait for a reading of their own.
+  const rows = found.filter((numbers) => Object.values(numbers).every(Number.isSafeInteger))
+  view.forget(found.map(({ id }) => id))
   view.learn(
     rows.map(({ id }) => id),
     { rows, nowMs: 0 },
@@ -60,13 +63,11 @@ export const learnRows = (view: QuotaView, row: LookUpRow, era: number): void =>
   )
 }
 
-/** JSON has no exact numbers beyond 2^53 - 1: rows with such wait for a reading of their own. */
 const hotRows = (row: LookUpRow): readonly QuotaRow[] =>
   ['k', 'a', 'b', 'c']
     .flatMap((table) => limitsFromJson(row[`${table}_limits`]))
     .map(([id, , , , ...rest]) => [id, ...rest] as const)
     .concat(typeof row['k_quota'] === 'string' ? [JSON.parse(row['k_quota']) as HotColumns] : [])
-    .filter((numbers) => numbers.every(Number.isSafeInteger))
     .map(([id, amount, used, windowEndMs, usableUntilMs]) => ({
       id,
       amount,
