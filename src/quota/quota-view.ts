@@ -57,15 +57,18 @@ export const createQuotaView = (deps: { clock: Clock; maxRows: number }): QuotaV
     get: (id) => known.get(id)?.row,
     judge: (quotas, units, nowMs, taken = () => 0) => {
       let verdict: Room = 'fits'
+      let believed = true
       for (const { id } of quotas) {
         const held = known.get(id)
         if (held === undefined) return 'unread'
+        believed &&= isBelieved(held)
         const room = roomIn(held.row, units, nowMs, taken(id))
-        if ((room === 'stale' || room === 'exhausted') && !isBelieved(held)) return 'unread'
-        if (room === 'stale') return { outcome: 'stale' }
+        if (room === 'stale') return isBelieved(held) ? { outcome: 'stale' } : 'unread'
         if (room === 'exhausted' || verdict === 'fits') verdict = room
       }
-      return verdict === 'exhausted' ? refusal(quotas, nowMs) : verdict
+      if (verdict !== 'exhausted') return verdict
+      // The caller is told the state of every row, not only of the one that refuses.
+      return believed ? refusal(quotas, nowMs) : 'unread'
     },
     forget: (ids) => {
       for (const id of ids) known.delete(id)
