@@ -1,18 +1,28 @@
-// The spans of hot statements: under the span that asked, with the statement's text and nothing of its values.
-import { context, trace } from '@opentelemetry/api'
+// The spans of hot statements: under the span that asked, or under that of a group linked with it; with the statement's text and
+// nothing of its values.
+import type { Context } from '@opentelemetry/api'
+import { context, ROOT_CONTEXT, SpanStatusCode, trace } from '@opentelemetry/api'
 import { startNodeSdk } from '@opentelemetry/sdk-node'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createKey, describeEveryStore } from '../support/stores.ts'
+import { createCall } from '../../src/kernel/call.ts'
+import { withGroupSpan } from '../../src/quota/group-span.ts'
+import { createKey, describeEveryForm } from '../support/stores.ts'
 
 const DAY = { unit: 'requests', period: 'day', zone: 'UTC', amount: 7_654_321 } as const
 const MONTH = { ...DAY, period: 'month' } as const
 
 type Span = Readonly<{
+  id: string
+  trace: string
   name: string
   kind: number
   parent: string | undefined
+  links: readonly string[]
   attributes: Readonly<Record<string, unknown>>
+  failed: boolean
 }>
+
+const GROUP = 'latchkey.charge_group'
 
 const ended: Span[] = []
 let sdk: ReturnType<typeof startNodeSdk>
@@ -24,8 +34,21 @@ beforeAll(() => {
     spanProcessors: [
       {
         onStart: () => {},
-        onEnd: ({ name, kind, parentSpanContext, attributes }) => {
-          ended.push({ name, kind, parent: parentSpanContext?.spanId, attributes })
+        onEnd: (span) => {
+          const { name, kind, parentSpanContext, attributes, status } = span
+          const { spanId: id, traceId } = span.spanContext()
+          const links = span.links.map((link) => link.context.spanId)
+          const failed = status.code === SpanStatusCode.ERROR
+          ended.push({
+            id,
+            trace: traceId,
+            name,
+            kind,
+            parent: parentSpanContext?.spanId,
+            links,
+            attributes,
+            failed,
+          })
         },
         forceFlush: () => Promise.resolve(),
         shutdown: () => Promise.resolve(),
@@ -39,35 +62,66 @@ afterAll(async () => {
   context.disable()
 })
 
-describeEveryStore('spans', (get, kind) => {
-  /** Runs `work` under a span of its own and returns the spans below it. */
-  const spansOf = (work: () => Promise<unknown>) =>
-    trace.getTracer('test').startActiveSpan('asked', async (asked) => {
-      await work()
-      asked.end()
-      const { spanId } = asked.spanContext()
-      return ended.filter(({ parent }) => parent === spanId)
-    })
+/** Runs `work` under a span of its own; returns that span with the groups it is linked to, and the statements below any of them. */
+const traced = (work: () => Promise<unknown>) =>
+  trace.getTracer('test').startActiveSpan('asked', async (span) => {
+    await work()
+    span.end()
+    const { spanId } = span.spanContext()
+    const asked = ended.find(({ id }) => id === spanId)
+    if (asked === undefined) throw new Error('the span has not ended')
+    const groups = ended.filter(({ id, name }) => name === GROUP && asked.links.includes(id))
+    const above = [asked, ...groups].map(({ id }) => id)
+    return { asked, groups, statements: ended.filter(({ parent = '' }) => above.includes(parent)) }
+  })
 
-  test('a look-up is one span, a charge one for each statement, a refusal one more', async () => {
+const spansOf = async (work: () => Promise<unknown>) => (await traced(work)).statements
+
+describeEveryForm('spans', (get, kind, form) => {
+  test('a look-up is one span, a charge one for each statement', async () => {
     const { digest, quotas } = await createKey(get(), { limits: [DAY, MONTH] })
     const { keyStore, ledger } = get().store
     const names = async (work: () => Promise<unknown>) => (await spansOf(work)).map(({ name }) => name)
     expect(await names(() => keyStore.find(digest, -1, get().newCall()))).toEqual(['SELECT key_secret'])
     const both = await names(() => ledger.charge(quotas, 1, get().newCall()))
-    expect(both.filter((name) => name === 'UPDATE quota')).toHaveLength(2)
-    expect(both.at(-1)).toBe('COMMIT')
+    const isOneStatement = kind === 'MariaDB' && form === 'grouped'
+    expect(both.filter((name) => name === 'UPDATE quota')).toHaveLength(isOneStatement ? 1 : 2)
+    expect(both.at(-1)).toBe(isOneStatement ? 'UPDATE quota' : 'COMMIT')
     const refused = await names(() => ledger.charge(quotas, DAY.amount, get().newCall()))
-    expect(refused).toContain('SELECT quota')
-    expect(refused).not.toContain('COMMIT')
+    // What was just read of the rows is reason enough.
+    if (form === 'grouped') expect(refused).toEqual([])
+    else {
+      expect(refused).toContain('SELECT quota')
+      expect(refused).not.toContain('COMMIT')
+    }
   })
 
-  test('concurrent calls keep their spans apart', async () => {
+  test('concurrent calls keep their spans apart, or share that of their group', async () => {
     const { quotas } = await createKey(get(), { limits: [DAY] })
     const all = await Promise.all(
-      Array.from({ length: 32 }, () => spansOf(() => get().store.ledger.charge(quotas, 1, get().newCall()))),
+      Array.from({ length: 32 }, () => traced(() => get().store.ledger.charge(quotas, 1, get().newCall()))),
     )
-    for (const spans of all) expect(spans.filter(({ name }) => name === 'UPDATE quota')).toHaveLength(1)
+    for (const { statements } of all)
+      expect(statements.filter(({ name }) => name === 'UPDATE quota')).toHaveLength(1)
+    const groups = new Set(all.flatMap((each) => each.groups))
+    const carried = [...groups].reduce(
+      (sum, group) => sum + Number(group.attributes['latchkey.group.charges']),
+      0,
+    )
+    expect(carried).toBe(form === 'grouped' ? 32 : 0)
+    for (const { id, parent, trace: ownTrace, links } of groups) {
+      expect(parent).toBeUndefined()
+      const theirs = all.filter(({ asked }) => asked.links.includes(id)).map(({ asked }) => asked)
+      expect(links.toSorted()).toEqual(theirs.map((asked) => asked.id).toSorted())
+      expect(theirs.map((asked) => asked.trace)).not.toContain(ownTrace)
+    }
+  })
+
+  test('a charge that nobody traces starts no trace', async () => {
+    const { quotas } = await createKey(get(), { limits: [DAY] })
+    const before = ended.filter(({ name }) => name === GROUP).length
+    await get().store.ledger.charge(quotas, 1, get().newCall())
+    expect(ended.filter(({ name }) => name === GROUP)).toHaveLength(before)
   })
 
   test('a span says which system and which statement, and holds no value, no id and no hash', async () => {
@@ -99,4 +153,36 @@ describeEveryStore('spans', (get, kind) => {
     const update = spans.find(({ name }) => name === 'UPDATE quota')
     expect(update?.attributes).toMatchObject({ 'db.operation.name': 'UPDATE', 'db.collection.name': 'quota' })
   })
+})
+
+const waiterIn = (asking: Context): Parameters<typeof withGroupSpan>[0][number] => ({
+  quotas: [],
+  units: 1,
+  call: createCall(0),
+  context: asking,
+  settle: () => {},
+  fail: () => {},
+})
+
+test('a group of very many links to the first 128 of them, and each of them links to it', async () => {
+  const spans = Array.from({ length: 200 }, () => trace.getTracer('test').startSpan('asked'))
+  const waiters = spans.map((span) => waiterIn(trace.setSpan(ROOT_CONTEXT, span)))
+  await withGroupSpan([...waiters, waiterIn(ROOT_CONTEXT)], 6, async () => {})
+  for (const span of spans) span.end()
+  const group = ended.findLast(({ name }) => name === GROUP)
+  expect(group?.attributes).toEqual({ 'latchkey.group.charges': 201, 'latchkey.group.rows': 6 })
+  expect(group?.links).toEqual(spans.slice(0, 128).map((span) => span.spanContext().spanId))
+  const linked = ended.slice(-200).filter(({ links }) => links.includes(group?.id ?? ''))
+  expect(linked).toHaveLength(200)
+})
+
+test('a group that fails is an error of its span, told by its class alone', async () => {
+  const span = trace.getTracer('test').startSpan('asked')
+  const work = () => Promise.reject(new RangeError('SECRET'))
+  const waiters = [waiterIn(trace.setSpan(ROOT_CONTEXT, span))]
+  await expect(withGroupSpan(waiters, 1, work)).rejects.toThrow('SECRET')
+  span.end()
+  const group = ended.findLast(({ name }) => name === GROUP)
+  expect(group).toMatchObject({ failed: true, attributes: { 'error.type': 'RangeError' } })
+  expect(JSON.stringify(group)).not.toContain('SECRET')
 })
