@@ -25,6 +25,7 @@ const createFakes = () => {
     const connection: FakeConnection = {
       id: opened.length,
       query: () => Promise.reject(new Error('not asked here')),
+      queryAll: () => Promise.reject(new Error('not asked here')),
       execute: () => Promise.reject(new Error('not asked here')),
       destroy,
       end: async () => destroy(),

@@ -33,6 +33,9 @@ const TABLE: readonly (readonly [string, Error, Phase, Verdict])[] = [
   ...(['before_commit', 'autocommit', 'commit'] as const).map(
     (phase) => ['deadlock', server(1213), phase, none('keep', true)] as const,
   ),
+  ...[server(1213), server(1205), server(1290), network('ECONNRESET'), new NeverSent('x')].map(
+    (error) => [`${error.message}, after the charge was answered`, error, 'charged', unknown] as const,
+  ),
   ['lock wait', server(1205), 'before_commit', none('keep', true)],
   ['lock wait', server(1205), 'autocommit', none('keep', true)],
   ['changed since the snapshot', server(1020), 'autocommit', none('keep', true)],

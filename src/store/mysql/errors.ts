@@ -16,8 +16,11 @@ export class StatementTimeout extends Error {
   override readonly name = 'StatementTimeout'
 }
 
-/** Before COMMIT nothing can have taken effect; an autocommit UPDATE and a COMMIT may have. */
-export type Phase = 'before_commit' | 'autocommit' | 'commit'
+/**
+ * Before COMMIT nothing can have taken effect; an autocommit UPDATE and a COMMIT may have. Once the charge was answered
+ * (`charged`) no error of what came with it means that nothing happened.
+ */
+export type Phase = 'before_commit' | 'autocommit' | 'commit' | 'charged'
 
 export type Verdict = Readonly<{
   effect: 'none' | 'unknown'
@@ -41,6 +44,7 @@ const CUT_SHORT = [1047, 1180, 1317, 1927, 1053, 1969, 3024]
 
 /** The table of errors; `docs` of each number: https://mariadb.com/kb/en/mariadb-error-code-reference/ */
 export const verdictOn = (error: unknown, phase: Phase): Verdict => {
+  if (phase === 'charged') return { effect: 'unknown', connection: 'destroy', again: false }
   if (error instanceof NeverSent || isClosedState(error))
     return { effect: 'none', connection: 'destroy', again: true }
   const effect = phase === 'before_commit' ? 'none' : 'unknown'

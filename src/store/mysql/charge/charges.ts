@@ -8,6 +8,7 @@ import { createObservedLedger } from '../../../quota/observed-ledger.ts'
 import type { QuotaView } from '../../../quota/quota-view.ts'
 import type { Charges, Charging } from '../../backend.ts'
 import { createConnectionPool } from '../connection-pool.ts'
+import { toFailure } from '../errors.ts'
 import type { MysqlOptions, MysqlPools } from '../pools.ts'
 import type { TracedStatements } from '../traced-statements.ts'
 import { createMysqlDirectLedger } from './direct-ledger.ts'
@@ -50,7 +51,7 @@ export const createMysqlCharges = (deps: Deps): Charges & Readonly<{ close(): Pr
       throw new Failure('store_unavailable', `charges cannot be grouped here: ${fault}`)
     } catch (error) {
       connection.destroy()
-      throw error
+      throw toFailure(error)
     }
   }
   // Room for all who may wait, who wait in the queue of the groups and not here.

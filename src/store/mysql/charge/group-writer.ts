@@ -51,9 +51,8 @@ const charge = async (
   const ids = rows.map(({ id }) => id)
   const text = `${chargeGroup(rows)}; ${readGroup([...new Set([...ids, ...alsoRead])])}`
   attempt.phase = 'autocommit'
-  // Once the UPDATE was answered no error means any more that nothing happened.
   const acknowledged = () => {
-    attempt.phase = 'commit'
+    attempt.phase = 'charged'
   }
   const sentMs = clock.monotonicMs()
   try {
