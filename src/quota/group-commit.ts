@@ -9,7 +9,7 @@ import { ChargeQueue } from './charge-queue.ts'
 import type { Waiter } from './group.ts'
 import { Group } from './group.ts'
 import { withGroupSpan } from './group-span.ts'
-import type { GroupWriter } from './group-writer.ts'
+import type { GroupReply, GroupWriter } from './group-writer.ts'
 import type { Quota } from './quota.ts'
 import type { ChargeOutcome } from './quota-ledger.ts'
 import type { QuotaView } from './quota-view.ts'
@@ -132,18 +132,16 @@ class GroupCommitter {
     const era = view.era()
     const beganMs = this.#count(waiters)
     let planned = new Group()
-    let before: RowsRead = { rows: [], nowMs: 0 }
+    let reply: GroupReply
     const plan = (read: RowsRead) => {
-      before = read
       view.learn(ids, read, era)
       planned = this.#queue.planAgain(waiters, read.nowMs)
       return planned.rows
     }
     try {
-      const reply = await withGroupSpan(waiters, ids.length, () =>
+      reply = await withGroupSpan(waiters, ids.length, () =>
         writer.chargeLocked(ids, plan, this.#deadlineMs()),
       )
-      if (reply.kind !== 'charged') return await this.#raised(group, new Set())
     } catch (error) {
       // Of a lost COMMIT only those are unknown who were in it.
       if (!isUnknown(error)) throw error
@@ -151,8 +149,10 @@ class GroupCommitter {
       this.#queue.putBack(waiters, planned)
       return
     }
-    view.learn(ids, { rows: before.rows.map(planned.rowAfter), nowMs: before.nowMs }, era)
-    this.#readAtMs = before.nowMs
+    if (reply.kind !== 'charged') return this.#raised(group, new Set())
+    const { rows, nowMs } = reply.read
+    view.learn(ids, { rows: rows.map(planned.rowAfter), nowMs }, era)
+    this.#readAtMs = nowMs
     this.#settle(planned, 'locked', beganMs)
     this.#queue.putBack(waiters, planned)
   }
@@ -185,9 +185,7 @@ class GroupCommitter {
   #fail(group: Group, error: unknown): void {
     for (const waiter of group.waiters) waiter.fail(error)
     if (isUnknown(error)) this.#deps.observer.unknown(group.units)
-    else if (!(error instanceof Failure && error.reason === 'overloaded')) {
-      this.#queue.failAll(error)
-    }
+    else if (!(error instanceof Failure && error.reason === 'overloaded')) this.#queue.failAll(error)
   }
 
   /** Monotonic milliseconds at which the statement of these is sent. */
