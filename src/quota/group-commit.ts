@@ -11,7 +11,7 @@ import { Group } from './group.ts'
 import { withGroupSpan } from './group-span.ts'
 import type { GroupReply, GroupWriter } from './group-writer.ts'
 import type { Quota } from './quota.ts'
-import type { ChargeOutcome } from './quota-ledger.ts'
+import type { ChargeOutcome, QuotaLedger } from './quota-ledger.ts'
 import type { QuotaView } from './quota-view.ts'
 
 export type GroupCommitDeps = Readonly<{
@@ -23,13 +23,8 @@ export type GroupCommitDeps = Readonly<{
   queueLimit: number
 }>
 
-/**
- * `charge` of the ledger's port; its promises are kept by the writer's guard, whatever the view says. Arguments are
- * checked by the caller.
- */
-export type GroupCommit = Readonly<{
-  charge(quotas: readonly Quota[], units: number, call: Call): Promise<ChargeOutcome>
-}>
+/** The ledger's promises are kept by the writer's guard, whatever the view says. The caller checks the arguments. */
+export type GroupCommit = Pick<QuotaLedger, 'charge'>
 
 /** Of a statement, whoever waits for it: longer than a lock may be waited for, and than a commit takes on a busy disk. */
 const STATEMENT_TIMEOUT_MS = 3_000
