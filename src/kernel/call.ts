@@ -10,9 +10,9 @@ export type Call = {
   /** Set when Envoy gave up before we answered. Work that was not sent yet must not be sent any more. */
   cancelled: boolean
   cache: CacheOutcome
-  /** Look-ups and classifying reads. */
+  /** Look-ups, and reads of limits that it waited for. */
   storeReads: number
-  /** Charging transactions. */
+  /** Charges that were sent for it, alone or as part of a group. */
   storeWrites: number
 }
 

@@ -37,7 +37,7 @@ export const createCheckMetrics = (): CheckMetrics => {
     description: 'Key look-ups, by what the cache knew',
   })
   const reads = meter.createCounter(METRIC.storeReads, {
-    description: 'Look-ups and classifying reads of Checks',
+    description: 'Look-ups of Checks, and reads of limits that they waited for',
   })
   const writes = meter.createCounter(METRIC.storeWrites, {
     description: 'Charges of Checks that were sent to the store, alone or as part of a group',
