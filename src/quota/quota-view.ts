@@ -1,5 +1,4 @@
 // What is known of the hot rows: as last read, and for how long that is reason enough to refuse somebody.
-import { LRUCache } from 'lru-cache'
 import type { Clock } from '../kernel/clock.ts'
 import type { QuotaRow, RowsRead } from './charge-plan.ts'
 import { stateOfRow } from './charge-plan.ts'
@@ -33,7 +32,8 @@ type Known = Readonly<{ row: QuotaRow | undefined; era: number; readMs: number }
 
 export const createQuotaView = (deps: { clock: Clock; maxRows: number }): QuotaView => {
   const { clock } = deps
-  const known = new LRUCache<number, Known>({ max: deps.maxRows })
+  // In order of their last reading: what was charged or looked up last is forgotten last.
+  const known = new Map<number, Known>()
   let era = 0
 
   const isBelieved = (held: Known): boolean =>
@@ -42,7 +42,7 @@ export const createQuotaView = (deps: { clock: Clock; maxRows: number }): QuotaV
   const refusal = (quotas: readonly Quota[], nowMs: number): Verdict => ({
     outcome: 'exhausted',
     states: quotas.flatMap((quota) => {
-      const row = known.peek(quota.id)?.row
+      const row = known.get(quota.id)?.row
       return row === undefined ? [] : stateOfRow(quota, row, nowMs)
     }),
   })
@@ -52,7 +52,14 @@ export const createQuotaView = (deps: { clock: Clock; maxRows: number }): QuotaV
     learn: (ids, { rows }, readInEra) => {
       const byId = new Map(rows.map((row) => [row.id, row]))
       const readMs = clock.monotonicMs()
-      for (const id of ids) known.set(id, { row: byId.get(id), era: readInEra, readMs })
+      for (const id of ids) {
+        known.delete(id)
+        known.set(id, { row: byId.get(id), era: readInEra, readMs })
+      }
+      for (const id of known.keys()) {
+        if (known.size <= deps.maxRows) return
+        known.delete(id)
+      }
     },
     get: (id) => known.get(id)?.row,
     judge: (quotas, units, nowMs, taken = () => 0) => {
