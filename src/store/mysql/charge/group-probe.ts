@@ -15,6 +15,8 @@ export const probeGroupedForm = async (
   deadlineMs: number,
 ): Promise<string | undefined> => {
   const query = async (text: string) => (await connection.query(text, deadlineMs)).rows
+  // A proxy in between may take one statement a packet only.
+  await connection.queryAll('SELECT 1; SELECT 2', deadlineMs, () => {})
   const [settings] = await query('SELECT @@SESSION.sql_mode AS sql_mode, @@SESSION.autocommit AS autocommit')
   if (!/STRICT_(ALL|TRANS)_TABLES/.test(String(settings?.['sql_mode']))) return 'the strict mode is off'
   if (Number(settings?.['autocommit']) !== 1) return 'autocommit is off'
