@@ -6,6 +6,7 @@ import type { GroupReply, GroupRow } from '../../src/quota/group-writer.ts'
 import { FOREVER } from '../../src/quota/quota.ts'
 import { createMysqlGroupWriter } from '../../src/store/mysql/charge/group-writer.ts'
 import type { Reply } from '../../src/store/mysql/connection.ts'
+import type { ConnectionPool } from '../../src/store/mysql/connection-pool.ts'
 import { ConnectionLost, StatementTimeout } from '../../src/store/mysql/errors.ts'
 import { createTracedStatements } from '../../src/store/mysql/traced-statements.ts'
 import type { Answers } from '../support/scripted-pool.ts'
@@ -53,6 +54,12 @@ test.each<[string, readonly Answers[], string | object, { sent: number; cut: num
   ['a raise of MariaDB', [[serverError(4025)]], 'raised', { sent: 1, cut: 0 }],
   ['a raise of MySQL', [[serverError(3819)]], 'raised', { sent: 1, cut: 0 }],
   ['a deadlock', [[serverError(1213)], CHARGED], 'charged', { sent: 2, cut: 0 }],
+  [
+    'deadlocks one after the other, as when the nodes of a cluster write one row',
+    [...Array<Answers>(8).fill([serverError(1213)]), CHARGED],
+    'charged',
+    { sent: 9, cut: 0 },
+  ],
   ['a lock not granted', [[serverError(1205)], [serverError(1205)], CHARGED], 'charged', { sent: 3, cut: 0 }],
   ['a row changed since the snapshot', [[serverError(1020)], CHARGED], 'charged', { sent: 2, cut: 0 }],
   [
@@ -184,4 +191,22 @@ test('a fault that comes when the time is over is not tried again', async () => 
   const told = await outcomeOf(scripted.writer.charge([ROW], [], clock.monotonicMs()))
   expect(told).toMatchObject({ reason: 'overloaded', ...NO_EFFECT })
   expect(scripted.sent).toEqual(['UPDATE'])
+})
+
+test('a lock that was waited for in vain is not waited for again when that would not end in time', async () => {
+  const { pool, sent } = createScriptedPool(Array<Answers>(9).fill([serverError(1205)]))
+  let nowMs = 0
+  const waitedFor: ConnectionPool = {
+    ...pool,
+    use: (call, work) =>
+      pool.use(call, work).finally(() => {
+        nowMs += 1_000
+      }),
+  }
+  const slow = { ...clock, monotonicMs: () => nowMs }
+  const traced = createTracedStatements(() => 'mariadb')
+  const writer = createMysqlGroupWriter({ pool: waitedFor, clock: slow, traced })
+  const told = await outcomeOf(writer.charge([ROW], [], 3_000))
+  expect(told).toMatchObject({ reason: 'overloaded', ...NO_EFFECT })
+  expect(sent).toEqual(['UPDATE', 'UPDATE'])
 })

@@ -67,6 +67,8 @@ export const isDuplicate = (error: unknown): boolean => serverErrorOf(error) ===
 /** A row would break its CHECK: the statement changed nothing at all. */
 export const isCheckViolated = (error: unknown): boolean => CHECK_VIOLATED.includes(serverErrorOf(error) ?? 0)
 
+export const isDeadlock = (error: unknown): boolean => serverErrorOf(error) === DEADLOCK
+
 export const isMissingTable = (error: unknown): boolean => serverErrorOf(error) === NO_SUCH_TABLE
 
 /** An error of the database becomes a Failure; our own and our mistakes stay what they are. */
