@@ -60,8 +60,9 @@ describeEveryStore('owners', (get) => {
     ).toEqual(['fresh', 'fresh/team', ...paths])
   })
 
-  test('paths that cannot be are refused, and one like the id of a key too', async () => {
-    for (const path of ['', 'Acme', 'a/b/c/d', 'a//b', '/a', 'a/', 'ä', 'a b', 'x'.repeat(64), 'key_abc'])
+  test('paths that cannot be are refused, and those that could be taken for a key too', async () => {
+    const forms = ['', 'Acme', 'a/b/c/d', 'a//b', '/a', 'a/', 'ä', 'a b', 'x'.repeat(64)]
+    for (const path of [...forms, 'key_abc', 'key', 'key/search'])
       await expect(book().createOwner(path, NO_RULES), path).rejects.toMatchObject({ code: 'invalid' })
     await expect(book().getOwner('nobody')).rejects.toMatchObject({ code: 'not_found' })
     await expect(book().updateOwner('nobody', { rules: {} })).rejects.toMatchObject({ code: 'not_found' })

@@ -21,6 +21,9 @@ export const createOwnerBook = ({ database, clock, announce }: BookDeps): OwnerB
         'invalid',
         `an organisation's name must not begin with ${KEY_ID_PREFIX}, as the ids of keys do`,
       )
+    // A quota's subject is an owner's path, or this word for the key itself.
+    if (path === 'key' || path.startsWith('key/'))
+      throw new Rejection('invalid', 'an organisation cannot be named key')
     const parsed = parseRules(rules)
     const { withParents = false } = options
     for (let attempt = 1; ; attempt += 1) {
