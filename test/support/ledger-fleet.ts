@@ -21,17 +21,37 @@ export type LedgerFleet = Readonly<{
   close(): Promise<void>
 }>
 
-export type FleetOrder = Omit<LedgerOrder, 'tallyPath'> & Readonly<{ processes: number; directory: string }>
+export type FleetOrder = Omit<LedgerOrder, 'tallyPath' | 'url'> &
+  Readonly<{
+    /** The same for all, or one for each. */
+    url: string | readonly string[]
+    processes: number
+    directory: string
+  }>
 
-type Worker = Readonly<{ child: ChildProcess; tallyPath: string; ended: Promise<void> }>
+type Worker = Readonly<{
+  child: ChildProcess
+  tallyPath: string
+  ended: Promise<void>
+  failure: () => Error | undefined
+}>
 
 const PROGRAM = join(import.meta.dirname, 'ledger-worker.ts')
 
 /** Resolves when all of them charge. One that ends otherwise than it was told makes the next call here throw. */
-export const startFleet = async ({ processes, directory, ...order }: FleetOrder): Promise<LedgerFleet> => {
+export const startFleet = async ({
+  processes,
+  directory,
+  url,
+  ...order
+}: FleetOrder): Promise<LedgerFleet> => {
   const started: Worker[] = []
-  const launch = async (): Promise<Worker> => {
-    const worker = startWorker({ ...order, tallyPath: join(directory, `${started.length}.tally`) })
+  const launch = async (place: number): Promise<Worker> => {
+    const worker = startWorker({
+      ...order,
+      url: typeof url === 'string' ? url : (url[place] ?? nobody()),
+      tallyPath: join(directory, `${started.length}.tally`),
+    })
     started.push(worker)
     await Promise.race([once(worker.child, 'message'), worker.ended])
     return worker
@@ -40,14 +60,18 @@ export const startFleet = async ({ processes, directory, ...order }: FleetOrder)
     for (const { child } of started) child.kill('SIGKILL')
     await Promise.allSettled(started.map(({ ended }) => ended))
   }
-  const running = await Promise.all(Array.from({ length: processes }, launch)).catch(
+  const running = await Promise.all(Array.from({ length: processes }, (_, place) => launch(place))).catch(
     async (error: unknown) => {
       await close()
       throw error
     },
   )
   for (const { child } of running) tell(child, 'go')
-  const read = ({ tallyPath }: Worker) => readTally(tallyPath, order.plans.length)
+  const read = ({ tallyPath, failure }: Worker) => {
+    const failed = failure()
+    if (failed !== undefined) throw failed
+    return readTally(tallyPath, order.plans.length)
+  }
   return {
     tallies: () => started.map(read),
     runningTallies: () => running.map(read),
@@ -55,7 +79,7 @@ export const startFleet = async ({ processes, directory, ...order }: FleetOrder)
       const { child, ended } = running[place] ?? nobody()
       child.kill('SIGKILL')
       await ended
-      const next = await launch()
+      const next = await launch(place)
       running[place] = next
       tell(next.child, 'go')
     },
@@ -104,12 +128,14 @@ const startWorker = (order: LedgerOrder): Worker => {
   child.stderr?.on('data', (chunk: Buffer) => {
     if (log.length < 10_000) log += chunk.toString()
   })
+  let failed: Error | undefined
   const ended = once(child, 'close').then(() => {
-    if (child.exitCode !== 0 && child.signalCode !== 'SIGKILL')
-      throw new Error(`a process that charges ended with ${child.exitCode ?? child.signalCode}:\n${log}`)
+    if (child.exitCode === 0 || child.signalCode === 'SIGKILL') return
+    failed = new Error(`a process that charges ended with ${child.exitCode ?? child.signalCode}:\n${log}`)
+    throw failed
   })
   // Whoever waits for it is told; until then it is not unheard of.
   ended.catch(() => undefined)
   tell(child, { order })
-  return { child, tallyPath: order.tallyPath, ended }
+  return { child, tallyPath: order.tallyPath, ended, failure: () => failed }
 }

@@ -63,9 +63,11 @@ export const createTally = (path: string, plans: number): TallyWriter => {
       raised: () => observe('raised', 1),
       unknown: (units) => observe('unknown', units),
       wasted: (units) => observe('wasted', units),
-      fellBack: (because) => {
-        throw new Error(`the charges are made in the direct form: ${because}`)
-      },
+      // Uncaught, so that it ends the process: what is proved here is proved of the form that was asked for.
+      fellBack: (because) =>
+        setImmediate(() => {
+          throw new Error(`charges are made in the direct form: ${because}`)
+        }),
     },
     write,
     close: () => closeSync(file),
