@@ -4,6 +4,7 @@ import { BinaryReader } from '@bufbuild/protobuf/wire'
 import { Client, credentials } from '@grpc/grpc-js'
 import { CheckRequest } from '../src/grpc/gen/envoy/service/auth/v3/external_auth.ts'
 import { createSecrets, DEFAULT_SECRET_FORMATS } from '../src/keys/secret.ts'
+import { runLoadProgram } from './load-program.ts'
 
 export type CheckLoad = Readonly<{
   /** `unix:PATH` */
@@ -24,12 +25,7 @@ type Counted = Readonly<{
   statuses: Readonly<Record<string, number>>
 }>
 
-process.once('message', (load: CheckLoad) => {
-  void run(load).then((result) => {
-    process.send?.(result)
-    process.disconnect()
-  })
-})
+runLoadProgram(async (load: CheckLoad) => () => run(load))
 
 const run = async (load: CheckLoad): Promise<CheckLoadResult> => {
   const client = new Client(load.address, credentials.createInsecure())

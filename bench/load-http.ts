@@ -1,6 +1,7 @@
 // A process of its own that sends one HTTP request over and over on keep-alive connections and counts whole answers.
 import type { Socket } from 'node:net'
 import { connect } from 'node:net'
+import { runLoadProgram } from './load-program.ts'
 
 export type HttpLoad = Readonly<{
   port: number
@@ -19,12 +20,7 @@ export type HttpLoadResult = Readonly<{
   statuses: Readonly<Record<string, number>>
 }>
 
-process.once('message', (load: HttpLoad) => {
-  void run(load).then((result) => {
-    process.send?.(result)
-    process.disconnect()
-  })
-})
+runLoadProgram(async (load: HttpLoad) => () => run(load))
 
 const run = async (load: HttpLoad): Promise<HttpLoadResult> => {
   const sockets = await Promise.all(Array.from({ length: load.connections }, () => open(load.port)))

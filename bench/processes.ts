@@ -3,24 +3,55 @@ import { fork, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { START } from './load-program.ts'
+
+type Program = 'load-checks.ts' | 'load-http.ts' | 'load-quota.ts'
 
 /** Runs a load program to its end; `core` is where it may run. */
 export const runLoad = async <Result>(
-  program: 'load-checks.ts' | 'load-http.ts',
+  program: Program,
   load: object,
   core: number | undefined,
 ): Promise<Result> => {
-  const child = fork(resolve(import.meta.dirname, program))
-  if (core !== undefined) pin(child.pid ?? 0, core)
-  const answered = once(child, 'message')
-  const failed = once(child, 'exit').then(([code]) => {
-    throw new Error(`${program} ended with ${code} and no result`)
-  })
-  child.send(load)
-  const [result]: Result[] = await Promise.race([answered, failed])
-  await failed.catch(() => {})
+  const [result] = await runLoads<Result>(program, [load], core)
   if (result === undefined) throw new Error(`${program} sent no result`)
   return result
+}
+
+/** One process for each load; they start together, when all of them are ready. */
+export const runLoads = async <Result>(
+  program: Program,
+  loads: readonly object[],
+  core: number | undefined,
+): Promise<readonly Result[]> => {
+  const running = loads.map((load) => startProgram(program, load, core))
+  try {
+    await Promise.all(running.map(({ answer }) => answer()))
+    const results = running.map(({ answer }) => answer<Result>())
+    for (const { child } of running) child.send(START)
+    const answers = await Promise.all(results)
+    await Promise.all(running.map(({ ended }) => ended))
+    return answers
+  } finally {
+    for (const { child } of running) child.kill()
+  }
+}
+
+const startProgram = (program: Program, load: object, core: number | undefined) => {
+  const child = fork(resolve(import.meta.dirname, program))
+  if (core !== undefined) pin(child.pid ?? 0, core)
+  const ended = once(child, 'exit')
+  const failed = ended.then(([code]) => {
+    throw new Error(`${program} ended with ${code} and no result`)
+  })
+  failed.catch(() => {})
+  child.send(load)
+  const answer = async <Answer>(): Promise<Answer> => {
+    const [message]: Answer[] = await Promise.race([once(child, 'message'), failed])
+    if (message === undefined) throw new Error(`${program} sent nothing`)
+    return message
+  }
+  return { child, ended, answer }
 }
 
 const canPin = spawnSync('taskset', ['--version']).status === 0
