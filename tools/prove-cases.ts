@@ -68,4 +68,10 @@ export const CASES: readonly Case[] = [
       'Six rows a charge, one of them hot for everybody, some running out: all rows are charged or none',
     files: ['test/chaos/quota-stacked.test.ts'],
   },
+  {
+    name: 'galera',
+    guarantee:
+      'Three Galera nodes charged through at once, each of them killed: no row over, no acknowledged charge missing',
+    files: ['test/chaos/galera.test.ts'],
+  },
 ]

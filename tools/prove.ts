@@ -3,7 +3,7 @@ import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wri
 import { join } from 'node:path'
 import type { Figure } from '../test/support/figures.ts'
 import { commitOfTree } from './commit.ts'
-import { ensureEnvoys, ensureMariadb } from './needs.ts'
+import { ensureEnvoys, ensureGalera, ensureMariadb } from './needs.ts'
 import type { CaseResult } from './proof-page.ts'
 import { writeProof } from './proof-page.ts'
 import type { Case } from './prove-cases.ts'
@@ -65,6 +65,7 @@ if (chosen.length === 0) {
   process.exit(64)
 }
 ensureMariadb()
+ensureGalera()
 await ensureEnvoys('all')
 for (const one of chosen) prove(one)
 const results = CASES.map((one) => readResult(one))

@@ -1,6 +1,6 @@
 // Everything that must hold before a change lands: lint, types, every test; the last line says how many passed.
 import { spawnSync } from 'node:child_process'
-import { ensureEnvoys, ensureMariadb } from './needs.ts'
+import { ensureEnvoys, ensureGalera, ensureMariadb } from './needs.ts'
 import { runVitest } from './run-vitest.ts'
 import { say } from './say.ts'
 
@@ -18,6 +18,7 @@ const passes = ([program = '', ...args]: readonly string[]): boolean => {
 const prepare = async (): Promise<string | undefined> => {
   try {
     ensureMariadb()
+    ensureGalera()
     await ensureEnvoys('ends')
     return undefined
   } catch (error) {

@@ -144,7 +144,7 @@ export const unitsOf = (tally: Tally, what: Answer | 'asked'): number =>
 export const lost = (tally: Tally): number =>
   tally.plans.reduce((sum, plan) => sum + plan.unknown + unanswered(plan), tally.observed.wasted)
 
-const breachesOf = (
+export const breachesOf = (
   plans: readonly ChargePlan[],
   rows: ReadonlyMap<number, Row>,
   before: Tally,

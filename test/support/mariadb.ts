@@ -50,7 +50,7 @@ export const runInOneSession = (
 export const startMariadb = async (args: readonly string[] = []): Promise<MariadbServer> => {
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-mariadb-'))
   const port = await freePort()
-  const baseUrl = `mysql://${USER}:${PASSWORD}@127.0.0.1:${port}`
+  const baseUrl = baseUrlOf(port)
   let server: ChildProcess
   try {
     await install(folder)
@@ -84,8 +84,10 @@ export const startMariadb = async (args: readonly string[] = []): Promise<Mariad
 const USER = 'latchkey'
 const PASSWORD = 'latchkey'
 
+export const baseUrlOf = (port: number): string => `mysql://${USER}:${PASSWORD}@127.0.0.1:${port}`
+
 /** What mariadb-install-db does, without the client programs that it asks for: the system tables, made by the server itself. */
-const install = async (folder: string): Promise<void> => {
+export const install = async (folder: string): Promise<void> => {
   await mkdir(join(folder, 'data', 'mysql'), { recursive: true })
   const scripts = ['mysql_system_tables.sql', 'mysql_performance_tables.sql', 'mysql_system_tables_data.sql']
   const texts = await Promise.all(scripts.map((name) => readFile(join(sharedFolder(), name), 'utf8')))
@@ -120,7 +122,13 @@ const install = async (folder: string): Promise<void> => {
   await writeFile(join(folder, 'init.sql'), `${grants.join('\n')}\n`)
 }
 
-const launch = async (folder: string, port: number, args: readonly string[]): Promise<ChildProcess> => {
+/** Starts a server on a folder that was installed; resolves when it answers. */
+export const launch = async (
+  folder: string,
+  port: number,
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv = process.env,
+): Promise<ChildProcess> => {
   const server = spawn(
     program(),
     [
@@ -144,7 +152,7 @@ const launch = async (folder: string, port: number, args: readonly string[]): Pr
       ...asRoot(),
       ...args,
     ],
-    { stdio: ['ignore', 'ignore', 'pipe'] },
+    { stdio: ['ignore', 'ignore', 'pipe'], env: environment },
   )
   await ready(server)
   return server
@@ -173,7 +181,8 @@ const createDatabase = async (baseUrl: string): Promise<string> => {
 
 const runOn = (baseUrl: string, text: string, database = 'mysql') => runAll(baseUrl, [text], database)
 
-const runAll = async (
+/** Runs statements one after the other in one session, and returns the rows of the last. */
+export const runAll = async (
   baseUrl: string,
   texts: readonly string[],
   database: string,
@@ -192,7 +201,7 @@ const runAll = async (
 }
 
 /** MARIADBD names the server, else it lies on PATH or where Debian puts it. */
-const program = (): string => {
+export const program = (): string => {
   const named = process.env['MARIADBD']
   if (named !== undefined) return named
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin']
@@ -212,9 +221,9 @@ const sharedFolder = (): string => {
   return found
 }
 
-const asRoot = (): readonly string[] => (process.getuid?.() === 0 ? ['--user=root'] : [])
+export const asRoot = (): readonly string[] => (process.getuid?.() === 0 ? ['--user=root'] : [])
 
-const freePort = async (): Promise<number> => {
+export const freePort = async (): Promise<number> => {
   const probe = createServer().listen(0, '127.0.0.1')
   await once(probe, 'listening')
   const address = probe.address()

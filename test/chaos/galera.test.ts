@@ -1,0 +1,154 @@
+// Three Galera nodes, charged through all at once: never over, nothing acknowledged is missing, whichever node is killed.
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { NO_RULES } from '../../src/policy/policy.ts'
+import type { LimitDraft } from '../../src/quota/limit-book.ts'
+import type { Period } from '../../src/quota/quota.ts'
+import type { Store } from '../../src/store/store.ts'
+import { recordFigure } from '../support/figures.ts'
+import type { GaleraCluster } from '../support/galera.ts'
+import { startGalera } from '../support/galera.ts'
+import type { GaleraLoad } from '../support/galera-load.ts'
+import { startGaleraLoad } from '../support/galera-load.ts'
+import { aKeyToCharge, lost, unitsOf } from '../support/ledger-load.ts'
+import type { Answer, Tally } from '../support/ledger-tally.ts'
+import type { ChargePlan } from '../support/ledger-worker.ts'
+
+const PROVE = process.env['LATCHKEY_PROVE'] === '1'
+const HOT_AMOUNT = PROVE ? 1_000_000 : 30_000
+/** So many units each process admits in each act of a test. */
+const UNITS_EACH = PROVE ? 200_000 : 3_000
+const KILLS = PROVE ? 6 : 1
+const AMPLE = 1_000_000_000
+const KEYS = 60
+const TEAMS = 6
+const MOST_UNITS = 3
+/** In the middle of a minute, of a day and of a month. */
+const STILL_MS = Date.UTC(2026, 10, 21, 12, 0, 30)
+const EVERYWHERE = [0, 1, 2]
+
+let cluster: GaleraCluster
+beforeAll(async () => {
+  cluster = await startGalera()
+})
+afterAll(() => cluster.stop())
+
+const limit = (period: Period, amount: number): LimitDraft => ({
+  unit: 'requests',
+  period,
+  zone: 'UTC',
+  amount,
+})
+
+/** Six rows a charge, two of them shared by all; one team and half of the keys run out. And a key with one row of its own. */
+const newKeys = async (store: Store): Promise<readonly ChargePlan[]> => {
+  await store.ownerBook.createOwner('acme', NO_RULES)
+  for (const period of ['day', 'month'] as const)
+    await store.limitBook.createLimit('acme', limit(period, AMPLE))
+  for (let team = 0; team < TEAMS; team += 1) {
+    await store.ownerBook.createOwner(`acme/team-${team}`, NO_RULES)
+    await store.limitBook.createLimit(`acme/team-${team}`, limit('day', team === 0 ? 900 : AMPLE))
+    await store.limitBook.createLimit(`acme/team-${team}`, limit('month', AMPLE))
+  }
+  const plans = [await aKeyToCharge(store, 'single', [limit('total', AMPLE)], MOST_UNITS)]
+  for (let key = 0; key < KEYS; key += 1) {
+    const limits = [limit('minute', AMPLE), limit('month', key % 2 === 0 ? 50 + key : AMPLE)]
+    plans.push(await aKeyToCharge(store, `acme/team-${key % TEAMS}`, limits, MOST_UNITS))
+  }
+  return plans
+}
+
+const expectRunOut = (tally: Tally) =>
+  expect(tally.plans.filter(({ exhausted }) => exhausted > 0).length).toBeGreaterThanOrEqual(KEYS / 2)
+
+const expectAllAgree = async (load: GaleraLoad) => {
+  const [first, ...others] = await Promise.all(cluster.nodes.map((node) => load.rows(node)))
+  for (const rows of others) expect(rows).toEqual(first)
+  for (const node of cluster.nodes) expect(await load.breaches(node)).toEqual([])
+}
+
+/** Nobody was sent away but for want of units: two nodes that write one row at the same time are not the caller's trouble. */
+const expectAllServed = (tally: Tally) => {
+  const failures: readonly Answer[] = ['unknown', 'stale', 'late', 'overloaded', 'unavailable']
+  for (const answer of failures) expect([answer, unitsOf(tally, answer)]).toEqual([answer, 0])
+  // Nothing is unknown and nobody waits: a row that differs by one unit is a breach.
+  expect(lost(tally)).toBe(0)
+}
+
+test('one row charged through three nodes admits exactly its amount', async () => {
+  const load = await startGaleraLoad({
+    cluster,
+    plans: async (store) => [await aKeyToCharge(store, 'acme', [limit('total', HOT_AMOUNT)])],
+    untilExhausted: true,
+  })
+  const beganMs = performance.now()
+  const breaches = await load.watch(load.ended)
+  const seconds = (performance.now() - beganMs) / 1_000
+  expect(breaches).toEqual([])
+  expectAllServed(load.tally())
+  expect(unitsOf(load.tally(), 'admitted')).toBe(HOT_AMOUNT)
+  await expectAllAgree(load)
+  recordFigure({ name: 'Galera, one row through three nodes: admitted, of as many', value: HOT_AMOUNT })
+  recordFigure({
+    name: 'Galera, one row through three nodes: admitted in a second',
+    value: Math.round(HOT_AMOUNT / seconds),
+  })
+})
+
+test('six rows a charge: each row is charged what was admitted on it, unit by unit, and COMMIT goes alone', async () => {
+  const load = await startGaleraLoad({ cluster, plans: newKeys, databaseNowMs: STILL_MS })
+  const [node] = cluster.nodes
+  await node.read("SET GLOBAL log_output = 'TABLE'")
+  await node.read('SET GLOBAL general_log = ON')
+  const beganMs = performance.now()
+  const breaches = await load.watch(() => load.admit(EVERYWHERE, UNITS_EACH))
+  const rate = unitsOf(load.tally(), 'admitted') / ((performance.now() - beganMs) / 1_000)
+  await load.stop()
+  await node.read('SET GLOBAL general_log = OFF')
+  const tally = load.tally()
+  expect(breaches).toEqual([])
+  expectAllServed(tally)
+  expectRunOut(tally)
+  await expectAllAgree(load)
+
+  // In one packet with the charge it would be answered OK although the charge was rolled back for another node's.
+  const packets = async (condition: string) =>
+    node.read(`SELECT argument FROM mysql.general_log WHERE command_type = 'Query' AND ${condition}`)
+  expect((await packets("argument LIKE 'UPDATE quota%'")).length).toBeGreaterThan(0)
+  expect(await packets("argument LIKE '%UPDATE quota %SET%' AND argument LIKE '%COMMIT%'")).toEqual([])
+  recordFigure({ name: 'Galera, six rows a charge: units admitted in a second', value: Math.round(rate) })
+  recordFigure({ name: 'Galera, six rows a charge: groups under locks', value: tally.observed.locked })
+})
+
+test('a node killed under load: never over, each lost unit accounted for, and it comes back to the same rows', async () => {
+  const load = await startGaleraLoad({ cluster, plans: newKeys, databaseNowMs: STILL_MS })
+  const breaches = await load.watch(async () => {
+    for (let kill = 0; kill < KILLS; kill += 1) {
+      await load.admit(EVERYWHERE, UNITS_EACH)
+      // The last one first; in its turn also the one that the cluster began with.
+      const killed = EVERYWHERE.length - 1 - (kill % EVERYWHERE.length)
+      await cluster.nodes[killed]?.kill()
+      await load.admit(
+        EVERYWHERE.filter((place) => place !== killed),
+        UNITS_EACH,
+      )
+      await cluster.nodes[killed]?.resume()
+    }
+    await load.admit(EVERYWHERE, UNITS_EACH)
+  })
+  await load.stop()
+  await load.rest()
+  const tally = load.tally()
+  expect(breaches).toEqual([])
+  // Whoever is told that it is not known is told by the engine, and the other way round.
+  expect(tally.observed.unknown).toBe(unitsOf(tally, 'unknown'))
+  expectRunOut(tally)
+  await expectAllAgree(load)
+  const charged = Math.max(...[...(await load.rows(cluster.nodes[0])).values()].map(({ used }) => used))
+  const admitted = unitsOf({ ...tally, plans: tally.plans.slice(1) }, 'admitted')
+  recordFigure({ name: 'Galera: nodes killed', value: KILLS })
+  recordFigure({ name: 'Galera, nodes killed: units admitted', value: unitsOf(tally, 'admitted') })
+  recordFigure({
+    name: 'the same: units charged and not admitted on the row that all share, of as many reported as unknown or wasted',
+    value: `${charged - admitted} of ${lost(tally)}`,
+  })
+})
