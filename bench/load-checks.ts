@@ -1,9 +1,9 @@
 // A process of its own that asks Checks over gRPC as fast as they are answered, with a fixed number in flight.
 import { randomUUID } from 'node:crypto'
-import { BinaryReader } from '@bufbuild/protobuf/wire'
-import { Client, credentials } from '@grpc/grpc-js'
 import { CheckRequest } from '../src/grpc/gen/envoy/service/auth/v3/external_auth.ts'
 import { createSecrets, DEFAULT_SECRET_FORMATS } from '../src/keys/secret.ts'
+import type { CheckConnection } from './check-connection.ts'
+import { openCheckConnection } from './check-connection.ts'
 import { runLoadProgram } from './load-program.ts'
 
 export type CheckLoad = Readonly<{
@@ -25,16 +25,16 @@ type Counted = Readonly<{
   statuses: Readonly<Record<string, number>>
 }>
 
-runLoadProgram(async (load: CheckLoad) => () => run(load))
-
-const run = async (load: CheckLoad): Promise<CheckLoadResult> => {
-  const client = new Client(load.address, credentials.createInsecure())
+runLoadProgram(async (load: CheckLoad) => {
+  const connection = await openCheckConnection(load.address.replace('unix:', ''))
   const next = questions(load.secret)
-  const warm = await keepAsking(client, next, load.inFlight, load.warmMs)
-  const measured = await keepAsking(client, next, load.inFlight, load.measureMs)
-  client.close()
-  return { warm, measured }
-}
+  return async (): Promise<CheckLoadResult> => {
+    const warm = await keepAsking(connection, next, load.inFlight, load.warmMs)
+    const measured = await keepAsking(connection, next, load.inFlight, load.measureMs)
+    connection.close()
+    return { warm, measured }
+  }
+})
 
 /** Encoded beforehand, so that this process spends little beside the one that is measured; each asks with its own id. */
 const questions = (secret: string | undefined): (() => Buffer) => {
@@ -51,7 +51,7 @@ const questions = (secret: string | undefined): (() => Buffer) => {
 
 /** Counts what was answered between the first question and the last answer. */
 const keepAsking = async (
-  client: Client,
+  connection: CheckConnection,
   next: () => Buffer,
   inFlight: number,
   forMs: number,
@@ -59,34 +59,16 @@ const keepAsking = async (
   const statuses: Record<string, number> = {}
   let checks = 0
   const startedMs = performance.now()
-  const ask = () =>
-    new Promise<void>((resolve, reject) => {
-      client.makeUnaryRequest(CHECK, asIs, statusOf, next(), (error, status = 'unset') => {
-        if (error !== null) return reject(error)
-        statuses[status] = (statuses[status] ?? 0) + 1
-        checks += 1
-        resolve()
-      })
-    })
+  const ask = async () => {
+    const status = await connection.ask(next())
+    statuses[status] = (statuses[status] ?? 0) + 1
+    checks += 1
+  }
   const keep = async () => {
     while (performance.now() - startedMs < forMs) await ask()
   }
   await Promise.all(Array.from({ length: inFlight }, keep))
   return { checks, seconds: (performance.now() - startedMs) / 1000, statuses }
-}
-
-const CHECK = '/envoy.service.auth.v3.Authorization/Check'
-const asIs = (question: Buffer): Buffer => question
-
-/** `CheckResponse.status.code`: field 1 of field 1. An empty status is code 0, and none at all must never come. */
-const statusOf = (answer: Buffer): number | 'unset' => {
-  const reader = new BinaryReader(answer)
-  const [field] = reader.tag()
-  if (field !== 1) return 'unset'
-  const length = reader.uint32()
-  if (length === 0) return 0
-  const [code] = reader.tag()
-  return code === 1 ? reader.int32() : 0
 }
 
 const BODY = Buffer.from(
