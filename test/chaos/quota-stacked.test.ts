@@ -75,6 +75,11 @@ test('without faults each row is charged what was admitted on it, unit by unit',
   expectRunOut(tally)
   recordFigure({ name: 'six rows a charge: units admitted', value: unitsOf(tally, 'admitted') })
   recordFigure({ name: 'six rows a charge: units admitted in a second', value: Math.round(rate) })
+  const { groups, raised, locked } = tally.observed
+  recordFigure({
+    name: 'six rows a charge: groups that were charged, of which under locks, and statements that raised before',
+    value: `${groups}, ${locked}, ${raised}`,
+  })
 })
 
 test('with connections cut every 50 ms no row is over, and each row differs by no more than was lost', async () => {
@@ -89,6 +94,8 @@ test('with connections cut every 50 ms no row is over, and each row differs by n
   const tally = load.tally()
   expect(cut).toBeGreaterThan(0)
   expect(tally.observed.unknown).toBe(unitsOf(tally, 'unknown'))
+  // No row was removed, so nothing can have been charged in part.
+  expect(tally.observed.wasted + unitsOf(tally, 'stale')).toBe(0)
   expect([...breaches, ...(await load.breaches())]).toEqual([])
   expectRunOut(tally)
   const admitted = unitsOf(tally, 'admitted')

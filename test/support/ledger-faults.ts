@@ -7,6 +7,7 @@ import type { MariadbServer } from './mariadb.ts'
 
 const KILL_CONNECTIONS_EVERY_MS = 50
 const KILL_PROCESS_EVERY_MS = 2_000
+const UNITS_BETWEEN_KILLS = 5_000
 
 /** Every 50 ms the server cuts all connections to the database, the idle ones included. Returns how many. */
 export const cutConnections = async (
@@ -56,7 +57,7 @@ export const killDatabase = async (
   times: number,
 ): Promise<number> => {
   for (let n = 0; n < times; n += 1) {
-    await everyProcessAdmits(load)
+    await everyProcessAdmits(load, UNITS_BETWEEN_KILLS)
     await server.halt('kill')
     await server.resume()
   }
