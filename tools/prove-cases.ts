@@ -29,7 +29,7 @@ export const CASES: readonly Case[] = [
     name: 'stores',
     guarantee:
       'One contract on SQLite and on MariaDB, both forms of charging alike in 1,000 random schedules; hot statements by point access on 100,000 keys',
-    files: ['test/contract', 'test/store'],
+    files: ['test/contract', 'test/store', 'test/incidents'],
   },
   {
     name: 'server',
