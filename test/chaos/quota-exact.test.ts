@@ -22,12 +22,13 @@ afterAll(async () => {
 })
 
 const rates: number[] = []
+const admitted = new Set<number | undefined>()
 
 const recordRates = () => {
   const sorted = rates.toSorted((a, b) => a - b)
   recordFigure({
     name: `admitted at the ledger's port, of ${AMOUNT} allowed, in each of ${rates.length} runs of ${PROCESSES} processes × ${IN_FLIGHT}`,
-    value: AMOUNT,
+    value: [...admitted].join(', '),
   })
   recordFigure({
     name: 'charges a second, in the median run',
@@ -79,7 +80,10 @@ describe(`${PROCESSES} processes × ${IN_FLIGHT} charges in flight`, () => {
     'one quota, $form form: exactly its amount is admitted, nobody unavailable (run $run)',
     async ({ form, amount }) => {
       const { answers, observed, rows, rate } = await runOut(form, amount)
-      if (form === 'grouped') rates.push(rate)
+      if (form === 'grouped') {
+        rates.push(rate)
+        admitted.add(answers['admitted'])
+      }
       expect(answers).toEqual(exactly(amount))
       expect(observed).toMatchObject({ unknown: 0, wasted: 0 })
       expect(rows).toContainEqual({ amount, used: amount })
