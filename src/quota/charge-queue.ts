@@ -49,17 +49,22 @@ export class ChargeQueue {
 
   /** False when the group is full: nobody behind this one is served before it. */
   #serve(waiter: Waiter, nowMs: number, group: Group, toRead: Set<number>, left: Waiter[]): boolean {
-    const { view } = this.#deps
-    if (!this.#isAwaited(waiter)) return true
-    const verdict = view.judge(waiter.quotas, waiter.units, nowMs, group.taken)
-    if (typeof verdict === 'object') waiter.settle(verdict)
-    else if (verdict === 'fits') {
-      if (!group.hasRoomFor(waiter)) return false
-      group.grant(waiter, view.get, nowMs)
-    } else {
-      left.push(waiter)
-      if (verdict === 'unread' && toRead.size < MAX_GROUP_ROWS)
-        for (const { id } of waiter.quotas) toRead.add(id)
+    const { view, clock } = this.#deps
+    try {
+      assertAwaited(waiter.call, clock)
+      const verdict = view.judge(waiter.quotas, waiter.units, nowMs, group.taken)
+      if (typeof verdict === 'object') waiter.settle(verdict)
+      else if (verdict === 'fits') {
+        if (!group.hasRoomFor(waiter)) return false
+        group.grant(waiter, view.get, nowMs)
+      } else {
+        left.push(waiter)
+        if (verdict === 'unread' && toRead.size < MAX_GROUP_ROWS)
+          for (const { id } of waiter.quotas) toRead.add(id)
+      }
+    } catch (error) {
+      // Its caller left, its time is over, or a zone of its windows is unknown here: it alone is told, and charged nothing.
+      waiter.fail(error)
     }
     return true
   }
@@ -86,16 +91,5 @@ export class ChargeQueue {
     for (const waiter of this.waiters) waiter.fail(error)
     this.#waiting = []
     this.#arrived = []
-  }
-
-  /** False, and told so, for one whose caller left or whose time is over: it is charged nothing. */
-  #isAwaited(waiter: Waiter): boolean {
-    try {
-      assertAwaited(waiter.call, this.#deps.clock)
-      return true
-    } catch (error) {
-      waiter.fail(error)
-      return false
-    }
   }
 }

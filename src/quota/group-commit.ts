@@ -43,7 +43,7 @@ class GroupCommitter {
   #running = false
   /** In a row, the last group's included. */
   #raises = 0
-  /** The database's clock as it came with rows that are planned next: nearer than any estimate. */
+  /** The database's clock as it came with rows that are planned next, and only next: nearer than any estimate. */
   #readAtMs: number | undefined
 
   constructor(deps: GroupCommitDeps) {
@@ -86,6 +86,7 @@ class GroupCommitter {
       }
     }
     this.#running = false
+    this.#readAtMs = undefined
   }
 
   async #charge(group: Group, toRead: ReadonlySet<number>): Promise<void> {

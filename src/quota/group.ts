@@ -76,9 +76,13 @@ export class Group {
 
   /** The waiter fits: its rows are known, and have room beside what the group takes already. */
   grant(waiter: Waiter, rowOf: (id: number) => QuotaRow | undefined, nowMs: number): void {
-    const takenAfter = waiter.quotas.map((quota) => {
-      const share = this.#shares.get(quota.id) ?? newShare(quota, rowOf(quota.id), nowMs)
-      this.#shares.set(quota.id, share)
+    // All windows before any unit: a zone that is unknown here throws, and then nothing was taken.
+    const shares = waiter.quotas.map((quota): readonly [number, Share] => [
+      quota.id,
+      this.#shares.get(quota.id) ?? newShare(quota, rowOf(quota.id), nowMs),
+    ])
+    const takenAfter = shares.map(([id, share]) => {
+      this.#shares.set(id, share)
       share.units += waiter.units
       return share.units
     })

@@ -1,11 +1,12 @@
 // One history of a simulated world: its operations carried out, and what must hold when it has ended.
 import type { Quota } from '../../src/quota/quota.ts'
 import { FOREVER } from '../../src/quota/quota.ts'
+import { settled, turn } from './loop-turns.ts'
 import { auditWorld } from './simulated-audit.ts'
 import type { Operation } from './simulated-schedule.ts'
 import { aSlotsQuota, SLOTS } from './simulated-schedule.ts'
 import type { SimulatedWorld } from './simulated-world.ts'
-import { createSimulatedWorld, settled, turn } from './simulated-world.ts'
+import { createSimulatedWorld } from './simulated-world.ts'
 
 export type History = Readonly<{
   world: SimulatedWorld

@@ -7,6 +7,7 @@ import { createGroupCommit } from '../../src/quota/group-commit.ts'
 import type { Quota } from '../../src/quota/quota.ts'
 import type { QuotaView } from '../../src/quota/quota-view.ts'
 import { createQuotaView } from '../../src/quota/quota-view.ts'
+import { settled, turn } from './loop-turns.ts'
 import type { SimulatedNetwork } from './simulated-network.ts'
 import { createSimulatedNetwork } from './simulated-network.ts'
 import type { SimulatedTable } from './simulated-table.ts'
@@ -187,9 +188,3 @@ export const createSimulatedWorld = (believing: readonly boolean[]): SimulatedWo
     drain,
   }
 }
-
-/** The next turn of the event loop, in which engines take their groups. */
-export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
-
-/** All that follows from promises that are settled by now has happened; no group was taken meanwhile. */
-export const settled = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve))
