@@ -9,18 +9,28 @@ import { say } from '../tools/say.ts'
 import { benchmarksPage, withFigures } from './benchmarks-page.ts'
 import { measureChecks } from './checks.ts'
 import { measureEnvoy } from './envoy.ts'
+import { measureQuotas } from './quota.ts'
 
 const ROUNDS = 7
+const QUOTA_ROUNDS = 5
 
 const commit = commitOfTree()
 ensureMariadb()
 const directory = await mkdtemp(join(tmpdir(), 'latchkey-bench-'))
 const mariadb = await startMariadb()
 try {
-  const mysqlUrl = await mariadb.freshDatabase()
-  const checks = await measureChecks({ directory, mysqlUrl, rounds: ROUNDS }, say)
+  const checks = await measureChecks({ directory, mariadb, rounds: ROUNDS }, say)
+  const quotas = await measureQuotas({ directory, mariadb, rounds: QUOTA_ROUNDS }, say)
   const { version, figures } = await measureEnvoy({ directory, rounds: ROUNDS }, say)
-  const measured = { commit, rounds: ROUNDS, checks, envoyVersion: version, envoy: figures }
+  const measured = {
+    commit,
+    rounds: ROUNDS,
+    ...checks,
+    quotaRounds: QUOTA_ROUNDS,
+    quotas,
+    envoyVersion: version,
+    envoy: figures,
+  }
   const page = benchmarksPage(measured)
   await writeFile('docs/benchmarks.md', page)
   await writeFile('README.md', withFigures(await readFile('README.md', 'utf8'), measured))

@@ -65,7 +65,7 @@ const measure = async (
   for (let round = 1; round <= rounds; round += 1) {
     say(`Envoy, round ${round} of ${rounds}`)
     for (const [index, { name, port }] of subjects.entries()) {
-      const load = { port, request, connections: CONNECTIONS, warmMs: 500, measureMs: 3_000 }
+      const load = { port, request, connections: CONNECTIONS, warmMs: 500, measureMs: 2_000 }
       const result = await runLoad<HttpLoadResult>('load-http.ts', load, undefined)
       const other = Object.keys(result.statuses).filter((status) => status !== '200')
       if (other.length > 0) throw new Error(`${name}: answers of status ${other.join(', ')} in place of 200`)

@@ -2,6 +2,7 @@
 import { fork, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { START } from './load-program.ts'
 
@@ -57,8 +58,13 @@ const startProgram = (program: Program, load: object, core: number | undefined) 
 const canPin = spawnSync('taskset', ['--version']).status === 0
 
 /** Keeps every thread of a process on one core. Returns false where that cannot be done. */
-export const pin = (pid: number, core: number): boolean =>
-  canPin && spawnSync('taskset', ['-acp', `${core}`, `${pid}`]).status === 0
+export const pin = (pid: number, core: number): boolean => runOn(pid, `${core}`)
+
+/** Lets it run on every core again. */
+export const unpin = (pid: number): boolean => runOn(pid, `0-${availableParallelism() - 1}`)
+
+const runOn = (pid: number, cores: string): boolean =>
+  canPin && spawnSync('taskset', ['-acp', cores, `${pid}`]).status === 0
 
 // Linux counts in hundredths of a second whatever the kernel ticks in (USER_HZ).
 const TICKS_PER_SECOND = 100

@@ -15,8 +15,16 @@ export const spreadOf = (values: readonly number[]): Spread => {
 
 /** Three significant digits: what a run of seconds on a shared machine can tell. */
 export const rounded = (value: number): string =>
-  Number(value.toPrecision(3)).toLocaleString('en-US', { maximumFractionDigits: 2 })
+  Number.isNaN(value)
+    ? 'unknown'
+    : Number(value.toPrecision(3)).toLocaleString('en-US', { maximumFractionDigits: 2 })
 
 /** `12,300 (11,900 … 12,800)` */
 export const inWords = ({ median, least, most }: Spread): string =>
   `${rounded(median)} (${rounded(least)} … ${rounded(most)})`
+
+export const percent = (ratio: number): string => `${Math.round(ratio * 100)} %`
+
+/** `82 % (79 % … 84 %)` */
+export const inPercent = ({ median, least, most }: Spread): string =>
+  `${percent(median)} (${percent(least)} … ${percent(most)})`
