@@ -53,6 +53,19 @@ const fitting: fc.Arbitrary<Asked> = fc.record({
   windowStartMs: fc.constantFrom(NOON - 30_000, NOON),
   windowEndMs: fc.constant(NOON + 60_000),
 })
+/** Would leave the range of the column if it were added up. */
+const overflowing: fc.Arbitrary<Asked> = fc.record({
+  row: fc.record({
+    amount: fc.constantFrom(5n, LARGEST),
+    used: fc.bigInt(LARGEST - 2n, LARGEST),
+    start: fc.constant(0n),
+    end: fc.constantFrom(0n, now + 60_000n),
+    usableUntil: fc.constant(BigInt(FOREVER)),
+  }),
+  units: fc.constantFrom(1, 2, 3, FOREVER),
+  windowStartMs: fc.constant(NOON - 30_000),
+  windowEndMs: fc.constant(NOON + 60_000),
+})
 const anything: fc.Arbitrary<Asked> = fc.record({
   row: aRow,
   units: fc.constantFrom(1, 1, 2, 3, FOREVER),
@@ -60,7 +73,11 @@ const anything: fc.Arbitrary<Asked> = fc.record({
   windowEndMs: fc.constantFrom(NOON, NOON + 1, NOON + 60_000, NOON + 60_000, FOREVER),
 })
 
-const asked = fc.oneof({ weight: 4, arbitrary: fitting }, { weight: 1, arbitrary: anything })
+const asked = fc.oneof(
+  { weight: 8, arbitrary: fitting },
+  { weight: 1, arbitrary: overflowing },
+  { weight: 2, arbitrary: anything },
+)
 
 /** The row as it is after the charge; undefined when it does not take it. */
 const chargeModel = ({ row, ...take }: Asked): Row | undefined => {
