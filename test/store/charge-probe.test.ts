@@ -4,6 +4,7 @@ import { createClock } from '../../src/kernel/clock.ts'
 import { SILENT_OBSERVER } from '../../src/quota/charge-observer.ts'
 import type { Quota } from '../../src/quota/quota.ts'
 import { probeGroupedForm } from '../../src/store/mysql/charge/group-probe.ts'
+import type { MysqlConnection } from '../../src/store/mysql/connection.ts'
 import { openConnection } from '../../src/store/mysql/connection.ts'
 import { parseMysqlUrl } from '../../src/store/mysql/mysql-url.ts'
 import type { MysqlOptions } from '../../src/store/mysql/pools.ts'
@@ -140,6 +141,15 @@ test('a database that is not migrated is an outage, not another form; once it is
   expect(told).toEqual([])
 })
 
+/** As the writer of groups has one, told something more. */
+const openPrepared = async (text: string, severalStatements = true): Promise<MysqlConnection> => {
+  const connection = await openConnection(parseMysqlUrl(opened.url), clock, 3_000, severalStatements)
+  onClose(() => connection.end())
+  await prepareSession(connection, { clock, lockWaitS: 1, deadlineMs: soon() })
+  await connection.query(text, soon())
+  return connection
+}
+
 test.each([
   ['strict mode is off', "SET sql_mode = ''", 'the strict mode is off'],
   ['autocommit is off', 'SET autocommit = 0', 'autocommit is off'],
@@ -151,12 +161,13 @@ test.each([
   ],
 ])('a connection on which %s is judged so, and nothing stays', async (_, text, because) => {
   const before = await traces()
-  const connection = await openConnection(parseMysqlUrl(opened.url), clock, 3_000)
-  await prepareSession(connection, { clock, lockWaitS: 1, deadlineMs: soon() })
-  await connection.query(text, soon())
-  expect(await probeGroupedForm(connection, soon())).toBe(because)
-  await connection.end()
+  expect(await probeGroupedForm(await openPrepared(text), soon())).toBe(because)
   expect(await traces()).toEqual(before)
+})
+
+test('a connection whose packets carry one statement only, as behind some proxies, is judged so', async () => {
+  const because = 'a packet may carry one statement only'
+  expect(await probeGroupedForm(await openPrepared('SELECT 1', false), soon())).toBe(because)
 })
 
 test('a server whose default is a lax mode without autocommit is told otherwise, and carries groups', async () => {

@@ -31,6 +31,7 @@ export type Verdict = Readonly<{
 }>
 
 const DUPLICATE_ENTRY = 1062
+const SYNTAX_ERROR = 1064
 const NO_SUCH_TABLE = 1146
 /** A CHECK does not hold: MariaDB, MySQL and TiDB. */
 const CHECK_VIOLATED = [4025, 3819]
@@ -68,6 +69,8 @@ export const isDuplicate = (error: unknown): boolean => serverErrorOf(error) ===
 export const isCheckViolated = (error: unknown): boolean => CHECK_VIOLATED.includes(serverErrorOf(error) ?? 0)
 
 export const isDeadlock = (error: unknown): boolean => serverErrorOf(error) === DEADLOCK
+
+export const isSyntaxError = (error: unknown): boolean => serverErrorOf(error) === SYNTAX_ERROR
 
 export const isMissingTable = (error: unknown): boolean => serverErrorOf(error) === NO_SUCH_TABLE
 

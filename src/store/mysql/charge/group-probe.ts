@@ -3,7 +3,7 @@ import { randomInt } from 'node:crypto'
 import type { GroupRow } from '../../../quota/group-writer.ts'
 import { FOREVER } from '../../../quota/quota.ts'
 import type { MysqlConnection } from '../connection.ts'
-import { isCheckViolated } from '../errors.ts'
+import { isCheckViolated, isSyntaxError } from '../errors.ts'
 import { chargeGroup } from './group-statement.ts'
 
 /**
@@ -15,8 +15,7 @@ export const probeGroupedForm = async (
   deadlineMs: number,
 ): Promise<string | undefined> => {
   const query = async (text: string) => (await connection.query(text, deadlineMs)).rows
-  // A proxy in between may take one statement a packet only.
-  await connection.queryAll('SELECT 1; SELECT 2', deadlineMs, () => {})
+  if (!(await takesSeveral(connection, deadlineMs))) return 'a packet may carry one statement only'
   const [settings] = await query('SELECT @@SESSION.sql_mode AS sql_mode, @@SESSION.autocommit AS autocommit')
   if (!/STRICT_(ALL|TRANS)_TABLES/.test(String(settings?.['sql_mode']))) return 'the strict mode is off'
   if (Number(settings?.['autocommit']) !== 1) return 'autocommit is off'
@@ -25,6 +24,17 @@ export const probeGroupedForm = async (
     return await tryRows(query)
   } finally {
     await query('ROLLBACK')
+  }
+}
+
+/** A proxy in between may not. */
+const takesSeveral = async (connection: MysqlConnection, deadlineMs: number): Promise<boolean> => {
+  try {
+    await connection.queryAll('SELECT 1; SELECT 2', deadlineMs, () => {})
+    return true
+  } catch (error) {
+    if (isSyntaxError(error)) return false
+    throw error
   }
 }
 
