@@ -22,7 +22,7 @@ export const CASES: readonly Case[] = [
   {
     name: 'quota-engine',
     guarantee:
-      'The quota engine in 30,000 random histories of 200 operations over a simulated database; its rules one by one; windows',
+      'The quota engine in 30,000 random histories of 200 operations over a simulated database, in 750 on SQLite; its rules; windows',
     files: ['test/quota'],
   },
   {
@@ -72,7 +72,7 @@ export const CASES: readonly Case[] = [
   {
     name: 'galera',
     guarantee:
-      'Three Galera nodes charged through at once, each of them killed: no row over, no acknowledged charge missing',
+      'Three Galera nodes charged through at once, killed and frozen in turn: no row over, no acknowledged charge missing',
     files: ['test/chaos/galera.test.ts'],
   },
 ]
