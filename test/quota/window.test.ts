@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import type { Period } from '../../src/quota/quota.ts'
 import { FOREVER, PERIODS } from '../../src/quota/quota.ts'
 import { currentWindow, isZone } from '../../src/quota/window.ts'
+import { recordFigure } from '../support/figures.ts'
 
 const HOUR_MS = 3_600_000
 const PROVING = process.env['LATCHKEY_PROVE'] === '1'
@@ -152,6 +153,10 @@ describe('no instant is in two windows or in none', () => {
       fc.property(chosen, ({ period, zone, at }) => expectTile(period, zone, at)),
       { numRuns: PROVING ? 40_000 : 1_000 },
     )
+    recordFigure({
+      name: 'instants in two windows or in none, in any zone of the runtime',
+      value: `0 in ${PROVING ? 40_000 : 1_000}`,
+    })
   })
 
   test('a local day lasts 23 to 25 hours and begins at the zone’s midnight, or right after it where there is none', () => {

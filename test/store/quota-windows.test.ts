@@ -1,9 +1,10 @@
 // Windows under load: each is exactly full, none is over, none moves back, and each instant belongs to one of them.
-import { expect, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
 import type { Period, Quota } from '../../src/quota/quota.ts'
 import type { Window } from '../../src/quota/window.ts'
 import { currentWindow } from '../../src/quota/window.ts'
 import type { Store } from '../../src/store/store.ts'
+import { recordFigure } from '../support/figures.ts'
 import { startLoad } from '../support/quota-load.ts'
 import { createKey, describeEveryForm, quotaRow } from '../support/stores.ts'
 import { until } from '../support/until.ts'
@@ -45,7 +46,15 @@ const EDGES: readonly (readonly [Period, string, string])[] = [
   ['day', 'Australia/Lord_Howe', '2026-04-04T13:00:00Z'],
 ]
 
-describeEveryForm('windows', (get) => {
+describeEveryForm('windows', (get, kind, form) => {
+  let full = 0
+  afterAll(() =>
+    recordFigure({
+      name: `windows in a row over ${EDGES.length} edges that were exactly full, ${kind}, ${form}`,
+      value: `${full} of ${EDGES.length * 3}`,
+    }),
+  )
+
   const chargeTimes = async (times: number, stores: readonly Store[], quotas: readonly Quota[]) => {
     const charges = Array.from({ length: times }, (_, n) => stores[n % stores.length]).map(async (store) =>
       store?.ledger.charge(quotas, 1, get().newCall()),
@@ -82,6 +91,7 @@ describeEveryForm('windows', (get) => {
             window_start: startMs,
             window_end: endMs,
           })
+          full += 1
         }
       } finally {
         await other.close()
