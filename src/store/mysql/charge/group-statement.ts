@@ -15,20 +15,20 @@ const EFFECTIVE_USED = `IF(window_end <= ${NOW}, 0, used)`
  * caller, and a row that was turned meanwhile raises. Each assignment reads only columns that were not assigned before it, so servers that assign
  * from left to right (MySQL, MariaDB) and servers that read the old row (TiDB) agree. `INC <= amount - used` cannot overflow.
  *
- * Tried on groups of minutes, days and months (`node bench/statements.ts`, MariaDB 10.11, durable; ms, the quickest of 80, for what was
- * tried shares its processor):
+ * Tried on groups of minutes, days and months (`node bench/statements.ts`, MariaDB 10.11, durable, two cores that others used as well;
+ * median ms):
  *
- *   rows                                       1     32    222    256
- *   CASE WHEN id IN (…), ids by value        0.7   0.9    1.8    2.1
- *   CASE id WHEN …, the usual value as ELSE  0.7   1.0    2.1    2.4
- *   CASE id WHEN … for each row              0.7   1.0    2.6    3.4
- *   CAST(ELT(FIELD(id, …), …))               0.7   1.2    2.5    3.5
- *   IF(id = …, …, IF(…))                     0.8   1.3    5.4    7.2
- *   join with a SELECT … UNION ALL           0.9   1.2    2.3    3.1
+ *   rows                                        1     32    222    256
+ *   CASE WHEN id IN (…), ids by value        0.83   1.18   2.28   2.66
+ *   CASE id WHEN …, the usual value as ELSE  0.85   1.20   2.69   3.34
+ *   CASE id WHEN … for each row              0.78   1.21   3.51   4.21
+ *   CAST(ELT(FIELD(id, …), …) AS SIGNED)     0.88   1.25   3.17   4.05
+ *   IF(id = …, …, IF(…))                     0.88   1.47   6.24   8.28
+ *   join with SELECT … UNION ALL             0.97   1.32   3.14   3.62
  *
- * CASE compares one by one and is worked out nine times for each row, IN searches a sorted list; when all units differ they are even. The
- * SELECT in the same packet adds 0.5 for 222 rows, in a packet of its own a round trip more. Two writers that share no row need as long for
- * two halves at once as one writer for the whole, and a second processor.
+ * CASE id compares with one id after the other, IN searches a sorted list; where every row has units of its own the two are even. With its
+ * SELECT in the same packet 222 rows take 3.13, in two packets 3.41. One writer takes 2.26 for 222 rows in one UPDATE, 3.52 for them in two,
+ * and two writers that share no row take 2.84 for a half each at once: a second writer gains nothing.
  */
 export const chargeGroup = (rows: readonly GroupRow[]): string => {
   const units = byRow(rows, (row) => row.units)
