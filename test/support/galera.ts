@@ -21,6 +21,10 @@ export type GaleraNode = Readonly<{
   kill(): Promise<void>
   /** Starts it again; resolves when it has caught up with the others. */
   resume(): Promise<void>
+  /** It does nothing any more, and holds its connections: after some seconds the others go on without it. */
+  freeze(): Promise<void>
+  /** It goes on where it was; resolves when it has caught up with the others. */
+  thaw(): Promise<void>
 }>
 
 export type GaleraCluster = Readonly<{
@@ -101,7 +105,7 @@ class Node implements GaleraNode {
     const args = how === 'alone' ? [...this.#args, '--wsrep-new-cluster'] : this.#args
     const environment = { ...process.env, PATH: `${this.#parent}:${process.env['PATH'] ?? ''}` }
     this.#server = await launch(this.folder, this.#port, args, environment)
-    while (!(await this.#isSynced())) await pause(20)
+    await this.#synced()
   }
 
   async read(text: string): Promise<Rows> {
@@ -121,6 +125,15 @@ class Node implements GaleraNode {
     await this.start('joining')
   }
 
+  async freeze(): Promise<void> {
+    this.#server?.kill('SIGSTOP')
+  }
+
+  async thaw(): Promise<void> {
+    this.#server?.kill('SIGCONT')
+    await this.#synced()
+  }
+
   async #end(signal: NodeJS.Signals): Promise<void> {
     const server = this.#server
     this.#server = undefined
@@ -130,13 +143,9 @@ class Node implements GaleraNode {
     await exited
   }
 
-  async #isSynced(): Promise<boolean> {
-    const [state] = await runAll(
-      this.baseUrl,
-      ["SHOW STATUS LIKE 'wsrep_local_state_comment'"],
-      'mysql',
-    ).catch((): Rows => [])
-    return state?.['Value'] === 'Synced'
+  async #synced(): Promise<void> {
+    const state = () => runAll(this.baseUrl, ["SHOW STATUS LIKE 'wsrep_local_state_comment'"], 'mysql')
+    while ((await state().catch((): Rows => []))[0]?.['Value'] !== 'Synced') await pause(20)
   }
 
   /** What an operator does after a crash: the server finds out how far it had come, and is told so when it starts. */
