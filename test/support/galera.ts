@@ -217,7 +217,7 @@ done
 if [ "$role" = joiner ]; then
   rm -f "$folder/position" && mkfifo "$folder/position" || exit 1
   echo "ready 127.0.0.1/$folder/position"
-  cat "$folder/position"
+  timeout 60 cat "$folder/position"
 else
   [ "$missed_only" = yes ] || exit 1
   echo "$position" > "\${address#127.0.0.1/}"
