@@ -11,8 +11,7 @@ import { measureChecks } from './checks.ts'
 import { measureEnvoy } from './envoy.ts'
 import { measureQuotas } from './quota.ts'
 
-const ROUNDS = 7
-const QUOTA_ROUNDS = 5
+const ROUNDS = 5
 
 const commit = commitOfTree()
 ensureMariadb()
@@ -20,13 +19,12 @@ const directory = await mkdtemp(join(tmpdir(), 'latchkey-bench-'))
 const mariadb = await startMariadb()
 try {
   const checks = await measureChecks({ directory, mariadb, rounds: ROUNDS }, say)
-  const quotas = await measureQuotas({ directory, mariadb, rounds: QUOTA_ROUNDS }, say)
+  const quotas = await measureQuotas({ directory, mariadb, rounds: ROUNDS }, say)
   const { version, figures } = await measureEnvoy({ directory, rounds: ROUNDS }, say)
   const measured = {
     commit,
     rounds: ROUNDS,
     ...checks,
-    quotaRounds: QUOTA_ROUNDS,
     quotas,
     envoyVersion: version,
     envoy: figures,

@@ -10,19 +10,18 @@ export type Measurements = CheckFigures &
   Readonly<{
     commit: string
     rounds: number
-    quotaRounds: number
     quotas: QuotaFigures
     envoyVersion: string
     envoy: readonly EnvoyFigure[]
   }>
 
 export const benchmarksPage = (measured: Measurements): string => {
-  const { commit, rounds, checks, limited, quotas, quotaRounds, envoyVersion, envoy } = measured
+  const { commit, rounds, checks, limited, quotas, envoyVersion, envoy } = measured
   return `# Benchmarks
 
 What \`make bench\` measured. It writes this page; the figures belong to one commit and one machine.
 
-Commit \`${commit}\` · ${machine()} · medians of ${rounds} interleaved rounds (least … most), ${quotaRounds} for quotas
+Commit \`${commit}\` · ${machine()} · medians of ${rounds} interleaved rounds (least … most)
 
 ## Checks
 

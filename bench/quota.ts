@@ -35,7 +35,7 @@ export type QuotaFigures = Readonly<{ mariadb: readonly QuotaFigure[]; sqlite: r
 type Load = Readonly<{ name: string; holders: Holders; inFlight: number; processes: number }>
 
 const FORMS: readonly ChargeForm[] = ['direct', 'grouped']
-const WARM_MS = 250
+const WARM_MS = 400
 const MEASURE_MS = 1_000
 
 const ONE_KEY: Holders = { keys: 1, teams: 1, onKey: ['total'], onTeam: [], onOrganisation: [] }
