@@ -4,8 +4,12 @@ import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Quota } from '../../src/quota/quota.ts'
 import { chargeRow, readRows } from '../../src/store/mysql/charge/direct-statements.ts'
+import { chargeGroup, readGroup } from '../../src/store/mysql/charge/group-statement.ts'
 import { LOOK_UP as MYSQL_LOOK_UP } from '../../src/store/mysql/look-up.ts'
-import { CHARGE as SQLITE_CHARGE, READ_ROW as SQLITE_READ } from '../../src/store/sqlite/charge/row-statements.ts'
+import {
+  CHARGE as SQLITE_CHARGE,
+  READ_ROW as SQLITE_READ,
+} from '../../src/store/sqlite/charge/row-statements.ts'
 import { LOOK_UP as SQLITE_LOOK_UP } from '../../src/store/sqlite/look-up.ts'
 import { runInOneSession, runOnMariadb } from '../support/mariadb.ts'
 import type { TestStore } from '../support/stores.ts'
@@ -116,6 +120,24 @@ test('a charge on MariaDB changes its row by primary key and reads no other', as
   expect(
     await runOnMariadb('SELECT sum(used) AS used, max(id) AS id FROM quota WHERE used > 0', database),
   ).toMatchObject([{ used: '1', id: 77_777 }])
+})
+
+test('a full group on MariaDB changes its 256 rows by primary key and reads no other', async () => {
+  const groupRows = Array.from({ length: 256 }, (_, n) => ({
+    id: 100_001 + 700 * n,
+    units: 1 + (n % 3),
+    windowStartMs: 0,
+    windowEndMs: Number.MAX_SAFE_INTEGER,
+  }))
+  const ids = groupRows.map(({ id }) => id)
+  for (const statement of [chargeGroup(groupRows), readGroup(ids)]) {
+    const [plan, ...more] = await runOnMariadb(`EXPLAIN ${statement}`, database)
+    expect(more).toEqual([])
+    expect(plan).toMatchObject({ table: 'quota', key: 'PRIMARY', rows: '256' })
+    const reads = await handlerReads(statement)
+    expect(reads.get('Handler_read_key')).toBe(256)
+    expect([...reads.values()].reduce((sum, count) => sum + count, 0)).toBe(256)
+  }
 })
 
 test('the classifying read on MariaDB visits exactly the rows that were asked', async () => {
