@@ -136,13 +136,16 @@ const measure = async (subject: Subject, chargeForm: ChargeForm): Promise<Taken>
   const loads = Array.from({ length: load.processes }, () => order)
   const results = await runLoads<QuotaLoadResult>('load-quota.ts', loads, undefined)
   const after = await deadlocks?.()
+  const counted = before === undefined || after === undefined ? undefined : after - before
+  if (chargeForm === 'grouped' && counted !== undefined && counted > 0)
+    throw new Error(`${load.name}: ${counted} deadlocks among groups`)
   await assertExact(subject, chargeForm, results)
   const latencies = results.map((result) => result.latencies)
   return {
     rate: results.reduce((sum, { charges, seconds }) => sum + charges / seconds, 0),
     p50Ms: quantileMs(latencies, 0.5),
     p99Ms: quantileMs(latencies, 0.99),
-    deadlocks: before === undefined || after === undefined ? undefined : after - before,
+    deadlocks: counted,
   }
 }
 
