@@ -1,5 +1,6 @@
 // Who goes with whom: groups as they are sent, and what those who went are told.
 import { describe, expect, test } from 'vitest'
+import { settled } from '../support/loop-turns.ts'
 import { aRow, createScriptedEngine, DAY_END, NOON } from '../support/scripted-engine.ts'
 import { aQuota } from '../support/virtual-keys.ts'
 
@@ -11,7 +12,9 @@ describe('a group', () => {
   test('holds all who arrive in one turn of the loop, and all who arrive while a statement is in flight go with the next', async () => {
     const engine = createScriptedEngine()
     engine.know(aRow(1))
-    const first = [engine.charge(quotas(1)), engine.charge(quotas(1))]
+    const first = [engine.charge(quotas(1))]
+    await settled()
+    first.push(engine.charge(quotas(1)))
     const one = await engine.next()
     expect(taken(one.rows)).toEqual([[1, 2]])
     const second = [engine.charge(quotas(1)), engine.charge(quotas(1), 3), engine.charge(quotas(1))]

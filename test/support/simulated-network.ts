@@ -76,6 +76,9 @@ export const createSimulatedNetwork = () => {
       return travelling.length
     },
     send: <Reply>({ packet, life, abandon }: Journey<Reply>): Promise<Reply> => {
+      const isWaiting = ({ packet: { replica, told } }: Traveller) =>
+        replica === packet.replica && told === 'nothing'
+      if (travelling.some(isWaiting)) throw new Error('a replica has one statement in flight')
       const { promise, resolve, reject } = Promise.withResolvers<Reply>()
       const answer = (reply: Reply, told: 'done' | 'torn') => {
         // A reply that comes late, or twice, finds nobody who waits for it.
