@@ -115,5 +115,5 @@ const identityOf = (
   if (id === '' || startedAt === '') return undefined
   const hash = createHash('sha256')
   for (const part of [id, startedAt, method, path, model ?? '']) hash.update(`${part.length}:${part}`)
-  return hash.update(digest).update(body).digest('base64')
+  return hash.update(digest).update(body).digest('binary')
 }

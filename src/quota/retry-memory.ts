@@ -1,6 +1,7 @@
 // Envoy may ask the same Check again: a retry joins the charge of the first try, so one request is charged once.
 import type { Clock } from '../kernel/clock.ts'
 import { Failure } from '../kernel/failure.ts'
+import type { QuotaState } from './quota.ts'
 import type { ChargeOutcome } from './quota-ledger.ts'
 
 /** `claim` says that the units are being used; units that nobody claims within the horizon are wasted. */
@@ -17,12 +18,11 @@ export type RetryMemory = Readonly<{
   sweep(): void
 }>
 
-type Attempt = {
-  readonly outcome: Promise<ChargeOutcome>
-  readonly expiresMs: number
-  charged: boolean
-  claimed: boolean
-}
+/** Until its units are used. */
+type Attempt = { readonly outcome: Promise<ChargeOutcome>; readonly expiresMs: number; charged: boolean }
+
+/** Nearly all are this for nearly all of their time: as few objects as can be, or collecting them costs more than a charge. */
+type Used = Readonly<{ states: readonly QuotaState[]; expiresMs: number }>
 
 export const createRetryMemory = (deps: {
   clock: Clock
@@ -35,14 +35,14 @@ export const createRetryMemory = (deps: {
 }): RetryMemory => {
   const { clock, horizonMs, maxEntries, onWasted } = deps
   // In order of start, and all live equally long: the oldest is always first.
-  const attempts = new Map<string | symbol, Attempt>()
+  const attempts = new Map<string | symbol, Attempt | Used>()
 
   const sweep = () => {
     const nowMs = clock.monotonicMs()
     for (const [identity, attempt] of attempts) {
       if (attempt.expiresMs > nowMs && attempts.size <= maxEntries) return
       attempts.delete(identity)
-      if (attempt.charged && !attempt.claimed) onWasted()
+      if ('charged' in attempt && attempt.charged) onWasted()
     }
   }
 
@@ -52,7 +52,6 @@ export const createRetryMemory = (deps: {
       outcome,
       expiresMs: clock.monotonicMs() + horizonMs,
       charged: false,
-      claimed: false,
     }
     attempts.set(identity, attempt)
     sweep()
@@ -66,26 +65,35 @@ export const createRetryMemory = (deps: {
     return attempt
   }
 
-  const claimable = async (attempt: Attempt): Promise<ClaimableOutcome> => ({
-    outcome: await attempt.outcome,
-    claim: () => {
-      attempt.claimed = true
-    },
-  })
+  const claimable = async (identity: string | symbol, attempt: Attempt): Promise<ClaimableOutcome> => {
+    const outcome = await attempt.outcome
+    const claim = () => {
+      if (outcome.outcome !== 'charged' || attempts.get(identity) !== attempt) return
+      // Nobody can come again for what has no name.
+      if (typeof identity === 'symbol') attempts.delete(identity)
+      else attempts.set(identity, { states: outcome.states, expiresMs: attempt.expiresMs })
+    }
+    return { outcome, claim }
+  }
+
+  const chargeAnew = (identity: string | symbol, charge: () => Promise<ChargeOutcome>) =>
+    claimable(identity, start(identity, charge))
 
   return {
     async charge(identity, charge) {
-      if (identity === undefined) return claimable(start(Symbol('no identity'), charge))
+      if (identity === undefined) return chargeAnew(Symbol('no identity'), charge)
       sweep()
       for (let earlier = attempts.get(identity); earlier !== undefined; earlier = attempts.get(identity)) {
+        if ('states' in earlier)
+          return { outcome: { outcome: 'charged', states: earlier.states }, claim: () => {} }
         try {
-          return await claimable(earlier)
+          return await claimable(identity, earlier)
         } catch (error) {
           // The earlier try may have died of its own deadline, before anything was sent; this one has its own.
           if (!(error instanceof Failure)) throw error
         }
       }
-      return claimable(start(identity, charge))
+      return chargeAnew(identity, charge)
     },
     sweep,
   }
