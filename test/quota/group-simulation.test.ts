@@ -25,7 +25,7 @@ test(`${RUNS} histories of ${OPERATIONS} operations: never over, all or none, ev
     'groups charged': 0,
     'groups charged under locks': 0,
     'groups raised': 0,
-    'charges dropped': 0,
+    'units dropped with their callers': 0,
   }
   const history = async (believes: readonly boolean[], operations: readonly Operation[]) => {
     const { world, audit } = await carryOut(believes, operations)
@@ -38,7 +38,7 @@ test(`${RUNS} histories of ${OPERATIONS} operations: never over, all or none, ev
     seen['groups charged'] += observed.groups
     seen['groups charged under locks'] += observed.locked
     seen['groups raised'] += observed.raised
-    seen['charges dropped'] += tally.unitsTold('deadline_exceeded')
+    seen['units dropped with their callers'] += tally.unitsTold('deadline_exceeded')
   }
   const seed = randomInt(2 ** 31)
   await fc.assert(fc.asyncProperty(believing, schedule(OPERATIONS), history), { numRuns: RUNS, seed })

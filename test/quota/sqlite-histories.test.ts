@@ -37,7 +37,8 @@ describe.each(CHARGE_FORMS)('the %s form on SQLite', (form) => {
     expect(admitted).toBeGreaterThan(0)
     expect(refused).toBeGreaterThan(0)
     const name = `random histories of ${OPERATIONS} operations on SQLite in the ${form} form (seed ${seed}): violations of any promise`
-    recordFigure({ name, value: `0 in ${RUNS}`, command: 'make prove CASE=quota-engine' })
-    recordFigure({ name: `units admitted in these histories in the ${form} form`, value: admitted })
+    const command = 'make prove CASE=quota-engine'
+    recordFigure({ name, value: `0 in ${RUNS}`, command })
+    recordFigure({ name: `units admitted in these histories in the ${form} form`, value: admitted, command })
   })
 })

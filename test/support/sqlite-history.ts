@@ -147,7 +147,7 @@ const runHistory = async (
   }
 
   for (const operation of operations) {
-    watch.look(current)
+    watch.look([...subject.quotas, ...current])
     await perform(operation)
   }
   await Promise.all(answers)

@@ -2,7 +2,13 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { windowName } from './simulated-table.ts'
 
-type Look = Readonly<{ amount: number; used: number; windowStartMs: number; windowEndMs: number }>
+type Look = Readonly<{
+  amount: number
+  used: number
+  windowStartMs: number
+  windowEndMs: number
+  usableUntilMs: number
+}>
 
 export type WatchedRows = Readonly<{
   /** Often enough: before the clock or an amount changes, and after it. */
@@ -12,7 +18,9 @@ export type WatchedRows = Readonly<{
 }>
 
 export const watchRows = (file: DatabaseSync): WatchedRows => {
-  const read = file.prepare('SELECT amount, used, window_start, window_end FROM quota WHERE id = ?')
+  const read = file.prepare(
+    'SELECT amount, used, window_start, window_end, usable_until FROM quota WHERE id = ?',
+  )
   const last = new Map<number, Look>()
   const charged = new Map<string, number>()
   const wrong: string[] = []
@@ -22,6 +30,9 @@ export const watchRows = (file: DatabaseSync): WatchedRows => {
     if (after.windowStartMs < before.windowStartMs) wrong.push(`the window of row ${id} began earlier`)
     const isSame = after.windowEndMs === before.windowEndMs
     if (isSame && after.used < before.used) wrong.push(`row ${id} forgot what was charged`)
+    const isClosed = before.usableUntilMs === 0 && after.usableUntilMs === 0
+    if (isClosed && (!isSame || after.used !== before.used))
+      wrong.push(`row ${id} was charged while disabled or retired`)
     if ((!isSame || after.used > before.used) && after.used > Math.max(before.amount, after.amount))
       wrong.push(`row ${id} was charged over its amount`)
   }
@@ -37,6 +48,7 @@ export const watchRows = (file: DatabaseSync): WatchedRows => {
           used: number('used'),
           windowStartMs: number('window_start'),
           windowEndMs: number('window_end'),
+          usableUntilMs: number('usable_until'),
         }
         const before = last.get(id)
         if (before !== undefined) compare(id, before, look)
