@@ -25,7 +25,7 @@ Commit \`${commit}\` · ${machine()} · medians of ${rounds} interleaved rounds 
 
 ## Checks
 
-Latchkey is one process on one core; a second process on the other core asks over gRPC on a socket file, with 64 Checks in flight, and shares
+Latchkey is one process on one core; a second process on the other core asks over gRPC on a socket file, with 256 Checks in flight, and shares
 that core with MariaDB. Its client writes the frames of HTTP/2 by hand and costs a fraction of what the server costs, so that it is Latchkey
 that is measured. A request is what Envoy sends for a small chat request: 12 headers and a body. Where the processor time of a Check
 times the rate is less than a core, something else was the limit: the disk or the database.

@@ -36,7 +36,8 @@ type Subject = Readonly<{
   status: number
 }>
 
-const IN_FLIGHT = 64
+/** Enough that no core waits for a disk: some of them are asked while others wait for their commit. */
+const IN_FLIGHT = 256
 const SERVER_CORE = 0
 const CLIENT_CORE = 1
 const NEVER_REACHED: LimitDraft = { unit: 'requests', period: 'month', zone: 'UTC', amount: 1_000_000_000 }

@@ -1,7 +1,7 @@
 // The only step that writes, therefore the last that can refuse: charge every limit of the key and its owners, all or none.
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Call } from '../kernel/call.ts'
-import { assertAwaited, withinDeadline } from '../kernel/call.ts'
+import { assertAwaited } from '../kernel/call.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { KeyDirectory } from '../keys/key-directory.ts'
 import type { VirtualKey } from '../keys/virtual-key.ts'
@@ -40,8 +40,8 @@ export const chargeQuotas = async (
   if (quotas.length === 0) return allow(deps, known, admission, [])
   if (known.refusedLimits !== undefined) return denyQuota(known.key, known.refusedLimits, deps.clock.now())
   const charge = () => deps.ledger.charge(quotas, UNITS_PER_REQUEST, call)
-  const charging = deps.retries.charge(identityOf(request, known, admission), charge)
-  const { outcome, claim } = await withinDeadline(charging, call, deps.clock)
+  const recall = () => deps.ledger.peek(quotas, call)
+  const { outcome, claim } = await deps.retries.charge(identityOf(request, known, admission), charge, recall)
   if (outcome.outcome === 'stale') return 'stale'
   if (outcome.outcome === 'exhausted') return refuse(deps, known, outcome.states)
   // Nobody may be waiting any more; then the unit stays for a retry, and is never passed on.
@@ -113,7 +113,6 @@ const identityOf = (
   { model }: Admission,
 ): string | undefined => {
   if (id === '' || startedAt === '') return undefined
-  const hash = createHash('sha256')
-  for (const part of [id, startedAt, method, path, model ?? '']) hash.update(`${part.length}:${part}`)
-  return hash.update(digest).update(body).digest('binary')
+  const words = [id, startedAt, method, path, model ?? ''].map((word) => `${word.length}:${word}`).join('')
+  return hash('sha256', Buffer.concat([Buffer.from(words), digest, body]), 'binary')
 }

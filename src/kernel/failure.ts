@@ -20,6 +20,9 @@ export class Failure extends Error {
   }
 }
 
+/** Units may be gone, and nobody uses them. */
+export const isChargeUnknown = (error: unknown): boolean => error instanceof Failure && error.chargeUnknown
+
 export type RejectionCode = 'invalid' | 'not_found' | 'conflict'
 
 /** A management request that cannot be carried out as asked; nothing was changed. The message is for people. */

@@ -5,7 +5,7 @@ export type ChargeObserver = Readonly<{
   group(
     group: Readonly<{ charges: number; rows: number; durationMs: number; form: 'raising' | 'locked' }>,
   ): void
-  /** From the moment that a charge was asked until its outcome was known. */
+  /** From the moment that a charge was asked until it was made; of the charges of a group the one that waited longest. */
   answered(durationMs: number): void
   /** A group did not fit and changed nothing; it is read and planned again. */
   raised(): void

@@ -2,7 +2,7 @@
 import { context, ROOT_CONTEXT } from '@opentelemetry/api'
 import type { Call } from '../kernel/call.ts'
 import type { Clock } from '../kernel/clock.ts'
-import { Failure } from '../kernel/failure.ts'
+import { Failure, isChargeUnknown } from '../kernel/failure.ts'
 import type { ChargeObserver } from './charge-observer.ts'
 import type { RowsRead } from './charge-plan.ts'
 import { ChargeQueue } from './charge-queue.ts'
@@ -51,25 +51,23 @@ class GroupCommitter {
     this.#queue = new ChargeQueue(deps)
   }
 
-  async charge(quotas: readonly Quota[], units: number, call: Call): Promise<ChargeOutcome> {
-    const { view, clock, observer, queueLimit } = this.#deps
+  charge(quotas: readonly Quota[], units: number, call: Call): Promise<ChargeOutcome> {
+    const { view, clock, queueLimit } = this.#deps
     const verdict = view.judge(quotas, units, clock.now())
-    if (typeof verdict === 'object') return verdict
+    if (typeof verdict === 'object') return Promise.resolve(verdict)
     if (this.#queue.size >= queueLimit)
-      throw new Failure('overloaded', `${this.#queue.size} charges wait for the database already`)
-    const askedMs = clock.monotonicMs()
+      return Promise.reject(
+        new Failure('overloaded', `${this.#queue.size} charges wait for the database already`),
+      )
     const { promise, resolve, reject } = Promise.withResolvers<ChargeOutcome>()
-    this.#queue.push({ quotas, units, call, context: context.active(), settle: resolve, fail: reject })
+    const asked = { context: context.active(), askedMs: clock.monotonicMs() }
+    this.#queue.push({ quotas, units, call, ...asked, settle: resolve, fail: reject })
     if (!this.#running) {
       this.#running = true
       // Not in the context of whoever happens to come first.
       context.with(ROOT_CONTEXT, () => void this.#run())
     }
-    try {
-      return await promise
-    } finally {
-      observer.answered(clock.monotonicMs() - askedMs)
-    }
+    return promise
   }
 
   async #run(): Promise<void> {
@@ -140,7 +138,7 @@ class GroupCommitter {
       )
     } catch (error) {
       // Of a lost COMMIT only those are unknown who were in it.
-      if (!isUnknown(error)) throw error
+      if (!isChargeUnknown(error)) throw error
       this.#fail(planned, error)
       this.#queue.putBack(waiters, planned)
       return
@@ -167,7 +165,8 @@ class GroupCommitter {
     const { view, clock, observer } = this.#deps
     this.#raises = 0
     if (group.isEmpty) return
-    const { waiters, ids } = group
+    const { waiters, ids, firstAskedMs } = group
+    observer.answered(clock.monotonicMs() - firstAskedMs)
     observer.group({
       charges: waiters.length,
       rows: ids.length,
@@ -180,7 +179,7 @@ class GroupCommitter {
   /** What is unknown concerns the group alone; a database that cannot be reached, everybody who waits for it. */
   #fail(group: Group, error: unknown): void {
     for (const waiter of group.waiters) waiter.fail(error)
-    if (isUnknown(error)) this.#deps.observer.unknown(group.units)
+    if (isChargeUnknown(error)) this.#deps.observer.unknown(group.units)
     else if (!(error instanceof Failure && error.reason === 'overloaded')) this.#queue.failAll(error)
   }
 
@@ -194,5 +193,3 @@ class GroupCommitter {
     return this.#deps.clock.monotonicMs() + STATEMENT_TIMEOUT_MS
   }
 }
-
-const isUnknown = (error: unknown): boolean => error instanceof Failure && error.chargeUnknown

@@ -15,6 +15,8 @@ export type Waiter = Readonly<{
   call: Call
   /** Of the Check that asked. */
   context: Context
+  /** Monotonic milliseconds. */
+  askedMs: number
   settle(outcome: ChargeOutcome): void
   fail(error: unknown): void
 }>
@@ -49,6 +51,11 @@ export class Group {
 
   get waiters(): readonly Waiter[] {
     return this.#grants.map(({ waiter }) => waiter)
+  }
+
+  /** Who came first waited longest. */
+  get firstAskedMs(): number {
+    return Math.min(...this.#grants.slice(0, 1).map(({ waiter }) => waiter.askedMs))
   }
 
   /** Ascending: whoever locks rows locks them in this order, so that nobody waits in a circle. */

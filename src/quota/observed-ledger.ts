@@ -1,6 +1,6 @@
 // Tells the observer of a ledger that charges one by one what groups tell of themselves.
 import type { Clock } from '../kernel/clock.ts'
-import { Failure } from '../kernel/failure.ts'
+import { isChargeUnknown } from '../kernel/failure.ts'
 import type { ChargeObserver } from './charge-observer.ts'
 import type { QuotaLedger } from './quota-ledger.ts'
 
@@ -17,7 +17,7 @@ export const createObservedLedger = (
       try {
         return await ledger.charge(quotas, units, call)
       } catch (error) {
-        if (error instanceof Failure && error.chargeUnknown) observer.unknown(units)
+        if (isChargeUnknown(error)) observer.unknown(units)
         throw error
       } finally {
         observer.answered(clock.monotonicMs() - askedMs)

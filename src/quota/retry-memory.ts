@@ -11,18 +11,20 @@ export type RetryMemory = Readonly<{
   /**
    * Runs `charge` for a request, or joins the charge of an earlier try with the same identity. The identity holds all that
    * makes it the same request; undefined is joined by nobody. A try that failed, or found the key out of date, is forgotten: the
-   * next one charges by itself.
+   * next one charges by itself. When the units of an earlier try are in use already, `recall` tells the states as they are now; without
+   * them, should it fail, the request is charged all the same.
    */
-  charge(identity: string | undefined, charge: () => Promise<ChargeOutcome>): Promise<ClaimableOutcome>
+  charge(
+    identity: string | undefined,
+    charge: () => Promise<ChargeOutcome>,
+    recall: () => Promise<readonly QuotaState[]>,
+  ): Promise<ClaimableOutcome>
   /** Forget what is older than the horizon. Runs with every charge; call it when idle to have wasted units counted in time. */
   sweep(): void
 }>
 
 /** Until its units are used. */
 type Attempt = { readonly outcome: Promise<ChargeOutcome>; readonly expiresMs: number; charged: boolean }
-
-/** Nearly all are this for nearly all of their time: as few objects as can be, or collecting them costs more than a charge. */
-type Used = Readonly<{ states: readonly QuotaState[]; expiresMs: number }>
 
 export const createRetryMemory = (deps: {
   clock: Clock
@@ -35,14 +37,26 @@ export const createRetryMemory = (deps: {
 }): RetryMemory => {
   const { clock, horizonMs, maxEntries, onWasted } = deps
   // In order of start, and all live equally long: the oldest is always first.
-  const attempts = new Map<string | symbol, Attempt | Used>()
+  const attempts = new Map<string | symbol, Attempt>()
+  // Nearly all requests are here for nearly all of their time: a name each and nothing else, or collecting them would cost more than
+  // the charge. The younger ones, and older ones that are forgotten together once all of them are past the horizon.
+  let used = new Set<string>()
+  let usedBefore = new Set<string>()
+  let turnedMs = clock.monotonicMs()
+
+  const turn = () => {
+    usedBefore = used
+    used = new Set()
+    turnedMs = clock.monotonicMs()
+  }
 
   const sweep = () => {
     const nowMs = clock.monotonicMs()
+    if (nowMs - turnedMs >= horizonMs || used.size >= maxEntries / 2) turn()
     for (const [identity, attempt] of attempts) {
       if (attempt.expiresMs > nowMs && attempts.size <= maxEntries) return
       attempts.delete(identity)
-      if ('charged' in attempt && attempt.charged) onWasted()
+      if (attempt.charged) onWasted()
     }
   }
 
@@ -60,6 +74,8 @@ export const createRetryMemory = (deps: {
     }
     outcome.then((result) => {
       attempt.charged = result.outcome === 'charged'
+      // Forgotten before its outcome was known: nobody will come for the units.
+      if (attempt.charged && attempts.get(identity) !== attempt) onWasted()
       if (result.outcome === 'stale') forget()
     }, forget)
     return attempt
@@ -69,9 +85,9 @@ export const createRetryMemory = (deps: {
     const outcome = await attempt.outcome
     const claim = () => {
       if (outcome.outcome !== 'charged' || attempts.get(identity) !== attempt) return
+      attempts.delete(identity)
       // Nobody can come again for what has no name.
-      if (typeof identity === 'symbol') attempts.delete(identity)
-      else attempts.set(identity, { states: outcome.states, expiresMs: attempt.expiresMs })
+      if (typeof identity === 'string') used.add(identity)
     }
     return { outcome, claim }
   }
@@ -80,12 +96,14 @@ export const createRetryMemory = (deps: {
     claimable(identity, start(identity, charge))
 
   return {
-    async charge(identity, charge) {
+    async charge(identity, charge, recall) {
       if (identity === undefined) return chargeAnew(Symbol('no identity'), charge)
       sweep()
+      if (used.has(identity) || usedBefore.has(identity)) {
+        const states = await recall().catch((): readonly QuotaState[] => [])
+        return { outcome: { outcome: 'charged', states }, claim: () => {} }
+      }
       for (let earlier = attempts.get(identity); earlier !== undefined; earlier = attempts.get(identity)) {
-        if ('states' in earlier)
-          return { outcome: { outcome: 'charged', states: earlier.states }, claim: () => {} }
         try {
           return await claimable(identity, earlier)
         } catch (error) {

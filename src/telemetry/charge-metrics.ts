@@ -39,7 +39,7 @@ export const createChargeMetrics = (log: Logger): ChargeMetrics => {
   }
   const latency = histogram(
     METRIC.chargeDuration,
-    'Time from the asking of a charge to its outcome',
+    'Time from the asking of a charge until it was made; of a group the one that waited longest',
     DURATION_BUCKETS_S,
     's',
   )

@@ -29,7 +29,24 @@ describe('a group', () => {
       { charges: 2, rows: 1, form: 'raising' },
       { charges: 3, rows: 1, form: 'raising' },
     ])
-    expect(engine.counts).toMatchObject({ answered: 5, raised: 0, unknown: 0, wasted: 0 })
+    expect(engine.counts).toMatchObject({ answered: 2, raised: 0, unknown: 0, wasted: 0 })
+  })
+
+  test('tells how long the one that waited longest did', async () => {
+    const engine = createScriptedEngine()
+    engine.know(aRow(1))
+    const one = engine.charge(quotas(1))
+    const statement = await engine.next()
+    const later = [engine.charge(quotas(1))]
+    engine.clock.advance(100)
+    later.push(engine.charge(quotas(1)))
+    statement.done([aRow(1, { used: 1 })])
+    await one.answer
+    const next = await engine.next()
+    engine.clock.advance(20)
+    next.done([aRow(1, { used: 3 })])
+    for (const { answer } of later) expect(await answer).toMatchObject({ outcome: 'charged' })
+    expect(engine.counts).toMatchObject({ answered: 2, answeredMs: 120 })
   })
 
   test('takes single and stacked charges together, ids ascending, whatever the order they were asked in', async () => {

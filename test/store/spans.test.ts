@@ -160,6 +160,7 @@ const waiterIn = (asking: Context): Parameters<typeof withGroupSpan>[0][number] 
   units: 1,
   call: createCall(0),
   context: asking,
+  askedMs: 0,
   settle: () => {},
   fail: () => {},
 })

@@ -143,13 +143,14 @@ const scriptedWriter = (sent: SentStatement[], now: () => number): GroupWriter =
 }
 
 const countingObserver = () => {
-  const counts = { raised: 0, unknown: 0, wasted: 0, answered: 0 }
+  const counts = { raised: 0, unknown: 0, wasted: 0, answered: 0, answeredMs: 0 }
   const groups: { charges: number; rows: number; form: string }[] = []
   const observer: ChargeObserver = {
     ...SILENT_OBSERVER,
     group: ({ charges, rows, form }) => groups.push({ charges, rows, form }),
-    answered: () => {
+    answered: (durationMs) => {
       counts.answered += 1
+      counts.answeredMs = durationMs
     },
     raised: () => {
       counts.raised += 1
