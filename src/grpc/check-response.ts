@@ -72,9 +72,10 @@ const passed = (allow: Allow, { credentialHeaders, nowMs }: ResponseContext): Ok
   return {
     headers: overwriting(set),
     headersToRemove: remove,
-    responseHeadersToAdd: overwriting(
-      new Map([...rateLimitHeaders(allow.limits, nowMs), ...softLimitHeaders(allow.near)]),
-    ),
+    responseHeadersToAdd: overwriting([
+      ...rateLimitHeaders(allow.limits, nowMs),
+      ...softLimitHeaders(allow.near),
+    ]),
   }
 }
 

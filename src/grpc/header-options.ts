@@ -3,7 +3,8 @@
 import type { HeaderValueOption } from './gen/envoy/config/core/v3/base.ts'
 import { HeaderValueOption_HeaderAppendAction } from './gen/envoy/config/core/v3/base.ts'
 
-export type Headers = ReadonlyMap<string, string>
+/** Pairs of a lower-case name and a value, each name once; a Map is such. */
+export type Headers = Iterable<readonly [string, string]>
 
 /**
  * All of them overwrite. Throws when a name or a value has a byte that cannot stand in a header: our bug,

@@ -29,6 +29,7 @@ type Grant = Readonly<{ waiter: Waiter; takenAfter: readonly number[] }>
 
 /** `before`: what was used in the window, by the view that the group was planned with. */
 type Share = {
+  readonly id: number
   units: number
   readonly windowStartMs: number
   readonly windowEndMs: number
@@ -84,12 +85,11 @@ export class Group {
   /** The waiter fits: its rows are known, and have room beside what the group takes already. */
   grant(waiter: Waiter, rowOf: (id: number) => QuotaRow | undefined, nowMs: number): void {
     // All windows before any unit: a zone that is unknown here throws, and then nothing was taken.
-    const shares = waiter.quotas.map((quota): readonly [number, Share] => [
-      quota.id,
-      this.#shares.get(quota.id) ?? newShare(quota, rowOf(quota.id), nowMs),
-    ])
-    const takenAfter = shares.map(([id, share]) => {
-      this.#shares.set(id, share)
+    const shares = waiter.quotas.map(
+      (quota) => this.#shares.get(quota.id) ?? newShare(quota, rowOf(quota.id), nowMs),
+    )
+    const takenAfter = shares.map((share) => {
+      if (share.units === 0) this.#shares.set(share.id, share)
       share.units += waiter.units
       return share.units
     })
@@ -129,10 +129,11 @@ export class Group {
 }
 
 /** A window that is open on the row goes on until its own end, whatever the calendar says by now. */
-const newShare = ({ period, zone }: Quota, row: QuotaRow | undefined, nowMs: number): Share => {
+const newShare = ({ id, period, zone }: Quota, row: QuotaRow | undefined, nowMs: number): Share => {
   const window = currentWindow(period, zone, nowMs)
   const open = row !== undefined && row.windowEndMs > nowMs
   return {
+    id,
     units: 0,
     windowStartMs: window.startMs,
     windowEndMs: open ? row.windowEndMs : window.endMs,

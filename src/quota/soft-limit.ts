@@ -14,12 +14,14 @@ export const nearLimits = (
   states: readonly QuotaState[],
   softLimit: number | undefined,
 ): readonly NearLimit[] =>
-  softLimit === undefined
-    ? []
+  softLimit === undefined || !states.some((state) => isNear(state, softLimit))
+    ? NONE
     : states
         .filter((state) => isNear(state, softLimit))
         .map((state) => ({ state, percent: percentUsed(state) }))
         .toSorted(fullestFirst)
+
+const NONE: readonly NearLimit[] = []
 
 /** By the depth of the owner's path. */
 export const subjectKindOf = ({ subject }: Quota): SubjectKind =>
