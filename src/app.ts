@@ -10,6 +10,9 @@ import type { Clock, DatabaseClock } from './kernel/clock.ts'
 import { createClock } from './kernel/clock.ts'
 import type { Lifecycle } from './kernel/lifecycle.ts'
 import { createLifecycle } from './kernel/lifecycle.ts'
+import type { Change } from './keys/change-feed.ts'
+import { createChangeFeed } from './keys/change-feed.ts'
+import { startChangePoller } from './keys/change-poller.ts'
 import type { KeyDirectory } from './keys/key-directory.ts'
 import { createKeyDirectory } from './keys/key-directory.ts'
 import { createSecrets } from './keys/secret.ts'
@@ -19,9 +22,10 @@ import { openReadyStore } from './store/open-ready-store.ts'
 import type { Store } from './store/store.ts'
 import type { ChargeMetrics } from './telemetry/charge-metrics.ts'
 import { createChargeMetrics } from './telemetry/charge-metrics.ts'
+import { createFeedMetrics } from './telemetry/feed-metrics.ts'
 import type { Component } from './telemetry/health-listener.ts'
 import { startHealthListener } from './telemetry/health-listener.ts'
-import type { LogDestination } from './telemetry/logger.ts'
+import type { LogDestination, Logger } from './telemetry/logger.ts'
 import { createLogger } from './telemetry/logger.ts'
 import { startTelemetry, telemetryFromEnvironment } from './telemetry/telemetry.ts'
 
@@ -84,7 +88,7 @@ const start = async (
   for (const warning of await store.durabilityWarnings())
     log.warn({ warning }, 'charges may be lost in a crash')
 
-  const { directory, check } = createDecision(config, { store, clock, chargeMetrics }, lifecycle)
+  const { directory, check } = createDecision(config, { store, clock, chargeMetrics, log }, lifecycle)
 
   let serving = false
   const components = async () => ({ store: await storeComponent(store, clock), serving: { ok: serving } })
@@ -111,13 +115,15 @@ const start = async (
 /** The decision and its memories, which forget what this very process changes in the store. */
 const createDecision = (
   config: Config,
-  deps: Readonly<{ store: Store; clock: DatabaseClock; chargeMetrics: ChargeMetrics }>,
+  deps: Readonly<{ store: Store; clock: DatabaseClock; chargeMetrics: ChargeMetrics; log: Logger }>,
   lifecycle: Lifecycle,
 ) => {
-  const { store, clock, chargeMetrics } = deps
+  const { store, clock, chargeMetrics, log } = deps
+  const feed = createChangeFeed({ source: store.changes, clock, apply: (change) => forget(change) })
   const directory = createKeyDirectory({
     store: store.keyStore,
     clock,
+    feedStalenessMs: feed.stalenessMs,
     options: { ...config.cache, lookupTimeoutMs: config.checkTimeoutMs },
   })
   const refusals = createRefusalMemory<KnownKey>({ clock, maxEntries: config.cache.maxEntries })
@@ -127,11 +133,20 @@ const createDecision = (
     maxEntries: REMEMBERED_CHARGES,
     onWasted: () => chargeMetrics.wasted(UNITS_OF_A_REQUEST),
   })
-  const stopListening = store.onChange((change) => {
+  const forget = (change: Change) => {
     directory.apply(change)
     refusals.clear()
+    store.doubtQuotas()
+  }
+  lifecycle.onClose('change listener', store.onChange(forget))
+  const feedMetrics = createFeedMetrics(feed.stalenessMs, log)
+  const poller = startChangePoller({
+    feed,
+    clock,
+    intervalMs: config.feedIntervalMs,
+    polled: feedMetrics.polled,
   })
-  lifecycle.onClose('change listener', stopListening)
+  lifecycle.onClose('change feed', poller.stop)
   const sweeper = setInterval(retries.sweep, SWEEP_INTERVAL_MS)
   lifecycle.onClose('retry memory', () => clearInterval(sweeper))
   const check = createCheck({

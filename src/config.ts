@@ -23,7 +23,15 @@ export type Config = Readonly<{
   credentialHeaders: readonly string[]
   keyFormats: readonly SecretFormat[]
   modelHeader: string | undefined
-  cache: Readonly<{ maxEntries: number; maxBytes: number; positiveTtlMs: number; absentTtlMs: number }>
+  cache: Readonly<{
+    maxEntries: number
+    maxBytes: number
+    positiveTtlMs: number
+    unfedTtlMs: number
+    graceMs: number
+    absentTtlMs: number
+  }>
+  feedIntervalMs: number
   chargeForm: 'grouped' | 'direct'
   /** 1 to 99, or undefined when switched off. */
   softLimitPercent: number | undefined
@@ -91,8 +99,11 @@ const toConfig = (settings: Settings, environment: Environment): Config => ({
     maxEntries: settings.cache_max_entries,
     maxBytes: settings.cache_max_size,
     positiveTtlMs: settings.cache_positive_ttl,
+    unfedTtlMs: settings.cache_unfed_ttl,
+    graceMs: settings.stale_grace,
     absentTtlMs: settings.cache_absent_ttl,
   },
+  feedIntervalMs: settings.feed_interval,
   chargeForm: settings.charge_form,
   softLimitPercent: settings.soft_limit.percent,
   retryHorizonMs: settings.retry_horizon,

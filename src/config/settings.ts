@@ -63,8 +63,17 @@ export const settingsSchema = z.strictObject({
     .prefault('64MiB')
     .describe('most memory that remembered keys may take'),
   cache_positive_ttl: duration('1ms', '1h')
+    .prefault('10m')
+    .describe('how long a key that exists is remembered while the feed of changes works'),
+  cache_unfed_ttl: duration('1ms', '1h')
     .prefault('5s')
-    .describe('how long a key that exists is remembered'),
+    .describe('how long a key that exists is used without asking while the feed of changes does not work'),
+  stale_grace: duration('0s', '1h')
+    .prefault('60s')
+    .describe('how long a remembered key without limits is still served when the store does not answer'),
+  feed_interval: duration('10ms', '1m')
+    .prefault('200ms')
+    .describe('time between two looks at what other processes changed'),
   cache_absent_ttl: duration('1ms', '1h')
     .prefault('1s')
     .describe('how long a key that does not exist is remembered'),

@@ -2,7 +2,7 @@
 import type { Clock } from './clock.ts'
 import { Failure } from './failure.ts'
 
-export type CacheOutcome = 'none' | 'hit' | 'absent' | 'miss' | 'joined' | 'refused'
+export type CacheOutcome = 'none' | 'hit' | 'absent' | 'miss' | 'joined' | 'stale' | 'refused'
 
 export type Call = {
   /** Monotonic milliseconds at which the answer must be on its way. */

@@ -74,9 +74,3 @@ export type OwnerBook = Readonly<{
   /** Refused with conflict while it has keys that are not revoked, or owners below it. */
   deleteOwner(path: string): Promise<void>
 }>
-
-/** What a book changed, told after commit in the same process, so that its caches drop it at once. */
-export type Change =
-  | Readonly<{ kind: 'key'; keyId: string }>
-  /** An owner, a limit on an owner, or the registry: any key may be touched. */
-  | Readonly<{ kind: 'everything' }>

@@ -4,9 +4,11 @@ import type { Call } from '../kernel/call.ts'
 import { createCall, withinDeadline } from '../kernel/call.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { digestName } from '../kernel/digest-name.ts'
+import { Failure } from '../kernel/failure.ts'
 import type { Registry } from '../policy/registry.ts'
 import { createRegistry } from '../policy/registry.ts'
-import type { Change } from './key-book.ts'
+import type { Change } from './change-feed.ts'
+import { ABSENT, createHolderIndex } from './holder-index.ts'
 import type { KeyLookup, KeyStore } from './key-store.ts'
 import type { VirtualKey } from './virtual-key.ts'
 
@@ -30,22 +32,34 @@ export type KeyDirectory = Readonly<{
 export type KeyDirectoryOptions = Readonly<{
   maxEntries: number
   maxBytes: number
+  /** How long a key is served without asking while the feed of changes works. */
   positiveTtlMs: number
+  /** The same while it does not: nobody would tell of a revocation. */
+  unfedTtlMs: number
+  /** How long a key is served without being asked when the store cannot be, counted from when it was last known to be right. */
+  graceMs: number
   absentTtlMs: number
   /** How long one look-up may take, whoever waits for it. */
   lookupTimeoutMs: number
 }>
 
-type Entry = Readonly<{ key: VirtualKey | undefined }>
+/** `askedMs`: monotonic; what was changed later may not be in it. */
+type Entry = Readonly<{ key: VirtualKey | undefined; askedMs: number }>
 
 const REFUSED_DROP_INTERVAL_MS = 1_000
+/** A look-up takes a millisecond or two; who may be served without it waits no longer than this. */
+const STALE_AFTER_MS = 250
+/** For this long after a store did not answer nobody waits for it who may be served without it. */
+const TROUBLED_MS = 500
 
 export const createKeyDirectory = (deps: {
   store: KeyStore
   clock: Clock
+  /** Milliseconds since when every change is known here; without a feed nothing is. */
+  feedStalenessMs?: () => number
   options: KeyDirectoryOptions
 }): KeyDirectory => {
-  const { store, clock, options } = deps
+  const { store, clock, options, feedStalenessMs = () => Number.POSITIVE_INFINITY } = deps
   const perf = { now: clock.monotonicMs }
   const entries = new LRUCache<string, Entry>({
     max: options.maxEntries,
@@ -53,7 +67,10 @@ export const createKeyDirectory = (deps: {
     sizeCalculation: estimateBytes,
     ttlResolution: 0,
     perf,
+    dispose: (entry, name) => holders.remove(name, entry),
   })
+  const holders = createHolderIndex()
+  let troubledMs = Number.NEGATIVE_INFINITY
   const droppedLately = new LRUCache<string, true>({
     max: options.maxEntries,
     ttl: REFUSED_DROP_INTERVAL_MS,
@@ -65,6 +82,8 @@ export const createKeyDirectory = (deps: {
   let registry: Registry | undefined
   let lookupsStarted = 0
   let registryFromLookup = -1
+  /** A look-up that began later knows the registry as it is. */
+  let registryChangedAtLookup = -1
 
   const forget = (name: string) => {
     generation += 1
@@ -72,10 +91,15 @@ export const createKeyDirectory = (deps: {
     flights.delete(name)
   }
 
+  const install = (name: string, entry: Entry) => {
+    entries.set(name, entry, { ttl: entry.key ? options.positiveTtlMs : options.absentTtlMs })
+    if (entries.has(name)) holders.add(name, entry)
+  }
+
   const learnRegistry = ({ registry: document, registryVersion }: KeyLookup, lookup: number): Registry => {
     // Replies may overtake each other: the look-up that began last has seen the newest.
-    if (document !== undefined && lookup > registryFromLookup) {
-      registry = createRegistry(registryVersion, document)
+    if (lookup > registryFromLookup && (document !== undefined || registry?.version === registryVersion)) {
+      if (document !== undefined) registry = createRegistry(registryVersion, document)
       registryFromLookup = lookup
     }
     if (registry === undefined) throw new Error('the store told no registry to a caller that had none')
@@ -84,6 +108,7 @@ export const createKeyDirectory = (deps: {
 
   const lookUp = async (name: string, digest: Uint8Array, call: Call): Promise<Found> => {
     const begun = generation
+    const askedMs = clock.monotonicMs()
     lookupsStarted += 1
     const lookup = lookupsStarted
     // Shared by all who wait for this key, so it lives by its own deadline, not by the first caller's.
@@ -93,10 +118,12 @@ export const createKeyDirectory = (deps: {
     })
     const current = learnRegistry(reply, lookup)
     // What was dropped meanwhile must not come back by an answer that is older than the drop.
-    if (generation === begun)
-      entries.set(name, { key: reply.key }, { ttl: reply.key ? options.positiveTtlMs : options.absentTtlMs })
+    if (generation === begun) install(name, { key: reply.key, askedMs })
     return { key: reply.key, registry: current }
   }
+
+  /** How old what is known of an entry may be, at worst: since it was asked, or since the feed last told of all changes. */
+  const ageMs = ({ askedMs }: Entry): number => Math.min(clock.monotonicMs() - askedMs, feedStalenessMs())
 
   const startFlight = (name: string, digest: Uint8Array, call: Call): Promise<Found> => {
     const flight = lookUp(name, digest, call).finally(() => {
@@ -106,17 +133,38 @@ export const createKeyDirectory = (deps: {
     return flight
   }
 
+  /** The store is asked first, for a moment; while it cannot answer, what was right lately is as good as it gets. */
+  const orStale = async (looking: Promise<Found>, stale: Found, call: Call): Promise<Found> => {
+    const impatient = createCall(Math.min(call.deadlineMs, clock.monotonicMs() + STALE_AFTER_MS))
+    // Whoever waits no longer leaves the look-up to the others.
+    looking.catch(() => {})
+    try {
+      const troubled = clock.monotonicMs() - troubledMs < TROUBLED_MS
+      return await withinDeadline(looking, troubled ? createCall(0) : impatient, clock)
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error
+      if (error.reason !== 'overloaded') troubledMs = clock.monotonicMs()
+      call.cache = 'stale'
+      return stale
+    }
+  }
+
   return {
     async find(digest, call) {
       const name = digestName(digest)
       const entry = entries.get(name)
-      if (entry !== undefined && registry !== undefined) {
-        call.cache = entry.key === undefined ? 'absent' : 'hit'
-        return { key: entry.key, registry }
+      if (entry !== undefined && registry !== undefined && registryFromLookup > registryChangedAtLookup) {
+        if (entry.key === undefined || ageMs(entry) < options.unfedTtlMs) {
+          call.cache = entry.key === undefined ? 'absent' : 'hit'
+          return { key: entry.key, registry }
+        }
       }
       const flight = flights.get(name)
       call.cache = flight === undefined ? 'miss' : 'joined'
-      return withinDeadline(flight ?? startFlight(name, digest, call), call, clock)
+      const looking = flight ?? startFlight(name, digest, call)
+      if (entry?.key === undefined || registry === undefined || ageMs(entry) >= options.graceMs)
+        return withinDeadline(looking, call, clock)
+      return orStale(looking, { key: entry.key, registry }, call)
     },
     registry: () => registry,
     dropRefused(digest) {
@@ -129,10 +177,11 @@ export const createKeyDirectory = (deps: {
     apply(change) {
       generation += 1
       flights.clear()
-      if (change.kind === 'everything') return entries.clear()
-      // A key that was just created may be held as absent.
-      for (const [name, { key }] of entries.entries())
-        if (key === undefined || key.id === change.keyId) entries.delete(name)
+      if (change.kind === 'everything') entries.clear()
+      else if (change.kind === 'registry') registryChangedAtLookup = lookupsStarted
+      else
+        for (const name of holders.namesOf(change.kind === 'new_keys' ? ABSENT : change.id))
+          entries.delete(name)
     },
     size: () => ({ entries: entries.size, bytes: entries.calculatedSize }),
   }

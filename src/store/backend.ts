@@ -1,8 +1,9 @@
 // What a dialect brings to a store; everything else is written once for both.
+import type { ChangeSource } from '../keys/change-feed.ts'
 import type { KeyStore } from '../keys/key-store.ts'
 import type { ChargeObserver } from '../quota/charge-observer.ts'
 import type { ChargeForm, ChargeFormInUse, QuotaLedger } from '../quota/quota-ledger.ts'
-import type { BookDatabase } from './books/book-database.ts'
+import type { Transactions } from './books/book-database.ts'
 import type { MigrationTarget } from './migrate.ts'
 
 /** What was asked for, and who is told. */
@@ -22,7 +23,8 @@ export type Backend = Readonly<{
   dialect: 'sqlite' | 'mysql'
   keyStore: KeyStore
   charges: Charges
-  books: BookDatabase
+  transactions: Transactions
+  changes: ChangeSource
   migrations: MigrationTarget
   ping(): Promise<void>
   durabilityWarnings(): Promise<readonly string[]>

@@ -71,6 +71,18 @@ export type QuotaLimitTable = {
   quota_id: number
 }
 
+/** One row, id 1: the number of the last change. */
+export type ChangeCounterTable = { id: number; value: number; token: number }
+
+/** `subject` is the id of the key or owner that changed, else empty. */
+export type ChangeFeedTable = {
+  number: number
+  kind: string
+  subject: string
+  token: number
+  changed_at: number
+}
+
 export type Schema = {
   owner: OwnerTable
   virtual_key: VirtualKeyTable
@@ -81,6 +93,8 @@ export type Schema = {
   registry: RegistryTable
   quota: QuotaTable
   quota_limit: QuotaLimitTable
+  change_counter: ChangeCounterTable
+  change_feed: ChangeFeedTable
 }
 
 export type Database = Kysely<Schema>

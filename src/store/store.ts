@@ -1,7 +1,8 @@
 // Opens a store by its URL; says what an open store offers.
 import type { DatabaseClock } from '../kernel/clock.ts'
 import { Rejection } from '../kernel/failure.ts'
-import type { Change, KeyBook, OwnerBook } from '../keys/key-book.ts'
+import type { Change, ChangeSource } from '../keys/change-feed.ts'
+import type { KeyBook, OwnerBook } from '../keys/key-book.ts'
 import type { KeyStore } from '../keys/key-store.ts'
 import type { PolicyBook } from '../policy/policy-book.ts'
 import type { ChargeObserver } from '../quota/charge-observer.ts'
@@ -9,6 +10,7 @@ import { SILENT_OBSERVER } from '../quota/charge-observer.ts'
 import type { LimitBook } from '../quota/limit-book.ts'
 import type { ChargeForm, ChargeFormInUse, QuotaLedger } from '../quota/quota-ledger.ts'
 import type { Backend } from './backend.ts'
+import { withChangeLog } from './books/change-log.ts'
 import { createKeyBook } from './books/key-book.ts'
 import { createLimitBook } from './books/limit-book.ts'
 import { createOwnerBook } from './books/owner-book.ts'
@@ -29,6 +31,10 @@ export type Store = Readonly<{
   ownerBook: OwnerBook
   policyBook: PolicyBook
   limitBook: LimitBook
+  /** What was changed in the store, by whichever process. */
+  changes: ChangeSource
+  /** Another process changed something: nobody is refused any more by what is remembered of the hot rows. */
+  doubtQuotas(): void
   /** Called after each commit of a book of this very store. Returns how to stop listening. */
   onChange(listener: (change: Change) => void): () => void
   migrationStatus(): Promise<MigrationStatus>
@@ -80,7 +86,8 @@ const createStore = (backend: Backend, clock: DatabaseClock): Store => {
     backend.charges.doubt()
     for (const listener of listeners) listener(change)
   }
-  const deps = { database: backend.books, clock, announce }
+  const database = withChangeLog({ transactions: backend.transactions, clock, announce })
+  const deps = { database, clock }
   return {
     dialect: backend.dialect,
     keyStore: backend.keyStore,
@@ -89,6 +96,8 @@ const createStore = (backend: Backend, clock: DatabaseClock): Store => {
     ownerBook: createOwnerBook(deps),
     policyBook: createPolicyBook(deps),
     limitBook: createLimitBook(deps),
+    changes: backend.changes,
+    doubtQuotas: () => backend.charges.doubt(),
     onChange: (listener) => {
       listeners.add(listener)
       return () => {

@@ -20,6 +20,8 @@ export const METRIC = {
   groupsLocked: 'latchkey.charge_groups.locked',
   limitsNear: 'latchkey.limits.near',
   limitsOver: 'latchkey.limits.over',
+  feedStaleness: 'latchkey.feed.staleness',
+  feedFailures: 'latchkey.feed.failures',
   buildInfo: 'latchkey.build_info',
 } as const
 

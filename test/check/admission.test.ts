@@ -80,6 +80,8 @@ describe('without a catalogue', () => {
       maxEntries: 10,
       maxBytes: 1e6,
       positiveTtlMs: 5_000,
+      unfedTtlMs: 5_000,
+      graceMs: 0,
       absentTtlMs: 1_000,
       lookupTimeoutMs: 5_000,
     }

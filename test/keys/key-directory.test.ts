@@ -18,6 +18,8 @@ const setUp = (options: { maxEntries?: number; maxBytes?: number } = {}) => {
       maxEntries: 1_000,
       maxBytes: 10_000_000,
       positiveTtlMs: 5_000,
+      unfedTtlMs: 5_000,
+      graceMs: 0,
       absentTtlMs: 1_000,
       lookupTimeoutMs: 5_000,
       ...options,
@@ -105,7 +107,7 @@ describe('what was dropped stays dropped', () => {
   const drops: [string, (s: ReturnType<typeof setUp>) => void][] = [
     ['drop', ({ directory }) => directory.drop(digest)],
     ['a refusal', ({ directory }) => directory.dropRefused(digest)],
-    ['a change of the key', ({ directory }) => directory.apply({ kind: 'key', keyId: 'key_1' })],
+    ['a change of the key', ({ directory }) => directory.apply({ kind: 'key', id: 'key_1' })],
     ['a change of everything', ({ directory }) => directory.apply({ kind: 'everything' })],
   ]
 

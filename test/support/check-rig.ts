@@ -60,6 +60,8 @@ export const createCheckRig = async (): Promise<CheckRig> => {
       maxEntries: 200_000,
       maxBytes: 100_000_000,
       positiveTtlMs: 5_000,
+      unfedTtlMs: 5_000,
+      graceMs: 0,
       absentTtlMs: 1_000,
       lookupTimeoutMs: 5_000,
     },

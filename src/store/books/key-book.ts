@@ -12,29 +12,29 @@ import { digestOfKey, findKeyByDigest, getKey, listKeys, toRecord } from './read
 import { mergeRules, requireRegistered } from './rules-input.ts'
 import { mirrorKey } from './usability.ts'
 
-export const createKeyBook = ({ database, clock, announce }: BookDeps): KeyBook => {
+export const createKeyBook = ({ database, clock }: BookDeps): KeyBook => {
   /** Changes one key's row and rewrites its mirrors, whether or not this change touches them. */
   const change = async (
     id: string,
     names: Parameters<typeof requireRegistered>[1],
     next: (key: KeyRow) => KeyRow,
   ): Promise<KeyRecord> => {
-    const record = await database.write(async (scope) => {
+    return database.write(async (scope) => {
       await requireRegistered(scope, names)
       const { key, owners } = await lockKey(scope, id)
+      scope.changed({ kind: 'key', id })
       return writeKey(scope, { key: next(key), owners })
     })
-    announce({ kind: 'key', keyId: id })
-    return record
   }
 
   return {
     createKeys: async (drafts) => {
       const parsed = drafts.map(parseDraft)
       try {
-        const records = await database.write((scope) => insertKeys(scope, parsed, clock.now()))
-        for (const { id } of records) announce({ kind: 'key', keyId: id })
-        return records
+        return await database.write((scope) => {
+          scope.changed({ kind: 'new_keys' })
+          return insertKeys(scope, parsed, clock.now())
+        })
       } catch (error) {
         throw database.isDuplicate(error)
           ? new Rejection('conflict', 'a key with this secret exists already')

@@ -1,7 +1,7 @@
 // Limits as people manage them.
 import { Rejection } from '../../kernel/failure.ts'
 import { parseOwnerPath } from '../../kernel/name.ts'
-import type { Change } from '../../keys/key-book.ts'
+import type { Change } from '../../keys/change-feed.ts'
 import type { LimitBook } from '../../quota/limit-book.ts'
 import type { BookDeps, WriteScope } from './book-database.ts'
 import { insertLimit, insertQuota } from './insert-limit.ts'
@@ -13,16 +13,16 @@ import type { LimitRow } from './read-limits.ts'
 import { listLimits, noSuchLimit, selectLimit, toLimit } from './read-limits.ts'
 import { keyUsableUntil, ownersUsableUntil, retireQuota } from './usability.ts'
 
-export const createLimitBook = ({ database, clock, announce }: BookDeps): LimitBook => ({
+export const createLimitBook = ({ database, clock }: BookDeps): LimitBook => ({
   createLimit: async (subject, draft) => {
     const limit = parseLimit(draft)
     if (!isKeySubject(subject)) parseOwnerPath(subject)
     const row = await database.write(async (scope) => {
       const { subjectId, usableUntil } = await lockSubject(scope, subject)
       await refuseTooMany(scope, subjectId, subject)
+      scope.changed(changeOf(subject, subjectId))
       return selectLimit(scope.tx, await insertLimit(scope, { subjectId, subject, limit, usableUntil }))
     })
-    announce(changeOf(subject))
     return toLimit(row, clock.now())
   },
 
@@ -31,27 +31,26 @@ export const createLimitBook = ({ database, clock, announce }: BookDeps): LimitB
       const before = await selectLimit(scope.tx, id)
       const { usableUntil } = await lockSubject(scope, before.subject)
       const current = await selectLimit(scope.tx, id)
+      scope.changed(changeOf(current.subject, current.subject_id))
       await writeLimit(scope, current, change, usableUntil)
       return selectLimit(scope.tx, id)
     })
-    announce(changeOf(row.subject))
     return toLimit(row, clock.now())
   },
 
   deleteLimit: async (id) => {
-    const subject = await database.write(async (scope) => {
+    await database.write(async (scope) => {
       const before = await selectLimit(scope.tx, id)
       await lockSubject(scope, before.subject)
-      const { quota_id, subject: name } = await selectLimit(scope.tx, id)
+      const { quota_id, subject, subject_id } = await selectLimit(scope.tx, id)
+      scope.changed(changeOf(subject, subject_id))
       const { numDeletedRows } = await scope.tx
         .deleteFrom('quota_limit')
         .where('id', '=', id)
         .executeTakeFirstOrThrow()
       if (numDeletedRows !== 1n) throw noSuchLimit(id)
       await retireQuota(scope.tx, [quota_id])
-      return name
     })
-    announce(changeOf(subject))
   },
 
   listLimits: async (subject) => {
@@ -65,8 +64,10 @@ export const createLimitBook = ({ database, clock, announce }: BookDeps): LimitB
 /** No organisation's name begins like this. */
 const isKeySubject = (subject: string): boolean => subject.startsWith(KEY_ID_PREFIX)
 
-const changeOf = (subject: string): Change =>
-  isKeySubject(subject) ? { kind: 'key', keyId: subject } : { kind: 'everything' }
+const changeOf = (subject: string, id: string): Change => ({
+  kind: isKeySubject(subject) ? 'key' : 'owner',
+  id,
+})
 
 /** Holds whatever decides until when the subject's rows may be charged. */
 const lockSubject = async (

@@ -13,7 +13,7 @@ import { createPublicId, KEY_ID_PREFIX } from './public-id.ts'
 import { mergeRules, parseRules, requireRegistered } from './rules-input.ts'
 import { mirrorOwner } from './usability.ts'
 
-export const createOwnerBook = ({ database, clock, announce }: BookDeps): OwnerBook => ({
+export const createOwnerBook = ({ database, clock }: BookDeps): OwnerBook => ({
   createOwner: async (path, rules, options = {}) => {
     parseOwnerPath(path)
     if (path.startsWith(KEY_ID_PREFIX))
@@ -55,36 +55,35 @@ export const createOwnerBook = ({ database, clock, announce }: BookDeps): OwnerB
 
   updateOwner: async (path, { rules }) => {
     parseOwnerPath(path)
-    const record = await database.write(async (scope) => {
+    return database.write(async (scope) => {
       await requireRegistered(scope, { policies: rules.policies ?? [], guardrails: rules.guardrails ?? [] })
       const row = leafOf(await lockOwnerChain(scope, path))
       const columns = rulesToColumns(mergeRules(rulesFromColumns(row), rules))
       await scope.tx.updateTable('owner').set(columns).where('id', '=', row.id).execute()
+      scope.changed({ kind: 'owner', id: row.id })
       return toRecord({ ...row, ...columns })
     })
-    announce({ kind: 'everything' })
-    return record
   },
 
   setOwnerDisabled: async (path, disabled) => {
     parseOwnerPath(path)
-    const record = await database.write(async (scope) => {
+    return database.write(async (scope) => {
       const owners = await lockOwnerChain(scope, path)
       const row = { ...leafOf(owners), disabled: disabled ? 1 : 0 }
       await scope.tx.updateTable('owner').set({ disabled: row.disabled }).where('id', '=', row.id).execute()
       await mirrorOwner(scope, [...owners.slice(0, -1), row])
+      scope.changed({ kind: 'owner', id: row.id })
       return toRecord(row)
     })
-    announce({ kind: 'everything' })
-    return record
   },
 
   deleteOwner: async (path) => {
     parseOwnerPath(path)
-    await database.write(async (scope) =>
-      deleteOwnerRows(scope.tx, leafOf(await lockOwnerChain(scope, path))),
-    )
-    announce({ kind: 'everything' })
+    await database.write(async (scope) => {
+      const row = leafOf(await lockOwnerChain(scope, path))
+      scope.changed({ kind: 'owner', id: row.id })
+      await deleteOwnerRows(scope.tx, row)
+    })
   },
 })
 

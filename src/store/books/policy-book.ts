@@ -72,17 +72,15 @@ export const createPolicyBook = (deps: BookDeps): PolicyBook => {
 
 /** A change of anything registered: the registry is held first, and written anew last, in one transaction. */
 const registryChange =
-  ({ database, announce }: BookDeps): RegistryChange =>
-  async (work) => {
-    const result = await database.write(async (scope) => {
+  ({ database }: BookDeps): RegistryChange =>
+  (work) =>
+    database.write(async (scope) => {
       await lockRegistry(scope)
       const done = await work(scope)
       await writeRegistry(scope.tx)
+      scope.changed({ kind: 'registry' })
       return done
     })
-    announce({ kind: 'everything' })
-    return result
-  }
 
 const refuseTwice = async <T>(
   { database }: BookDeps,

@@ -2,19 +2,22 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import { Failure } from '../../kernel/failure.ts'
-import type { BookDatabase, WriteScope } from '../books/book-database.ts'
+import type { TransactionScope, Transactions } from '../books/book-database.ts'
 import type { Schema } from '../schema.ts'
 import { isDuplicate, toFailure, verdictOn } from './errors.ts'
 
 const MAX_ATTEMPTS = 6
 
-export const createMysqlBooks = (db: Kysely<Schema>): BookDatabase => ({
+export const createMysqlTransactions = (db: Kysely<Schema>): Transactions => ({
   read: (work) => orFailure(() => work(db)),
-  write: <T>(work: (scope: WriteScope) => Promise<T>) => orFailure(() => writeUntilDone(db, work)),
+  write: <T>(work: (scope: TransactionScope) => Promise<T>) => orFailure(() => writeUntilDone(db, work)),
   isDuplicate,
 })
 
-const writeUntilDone = async <T>(db: Kysely<Schema>, work: (scope: WriteScope) => Promise<T>): Promise<T> => {
+const writeUntilDone = async <T>(
+  db: Kysely<Schema>,
+  work: (scope: TransactionScope) => Promise<T>,
+): Promise<T> => {
   for (let attempt = 1; ; attempt += 1) {
     let committing = false
     try {

@@ -7,7 +7,8 @@ import { createQuotaView } from '../../quota/quota-view.ts'
 import type { Backend, Charging } from '../backend.ts'
 import { VIEW_ROWS } from '../backend.ts'
 import type { Schema } from '../schema.ts'
-import { createMysqlBooks } from './books.ts'
+import { createMysqlTransactions } from './books.ts'
+import { createMysqlChanges } from './changes.ts'
 import { createMysqlCharges } from './charge/charges.ts'
 import { readDurabilityWarnings } from './durability.ts'
 import { createMysqlDriver } from './kysely-driver.ts'
@@ -45,7 +46,8 @@ export const openMysqlBackend = async (
     dialect: 'mysql',
     keyStore: createMysqlKeyStore(pools.lookup, clock, traced, view),
     charges,
-    books: createMysqlBooks(db),
+    transactions: createMysqlTransactions(db),
+    changes: createMysqlChanges(pools.feed, clock),
     migrations: createMysqlMigrations(pools.open, clock, target.database),
     ping,
     durabilityWarnings: () => pools.ask(readDurabilityWarnings),

@@ -1,4 +1,4 @@
-// The connections to one server: three small pools, so that none of their users can starve another.
+// The connections to one server: small pools, so that none of their users can starve another.
 import { createCall } from '../../kernel/call.ts'
 import type { DatabaseClock } from '../../kernel/clock.ts'
 import { Failure } from '../../kernel/failure.ts'
@@ -38,6 +38,7 @@ export const DEFAULT_MYSQL_OPTIONS: MysqlOptions = {
 export type MysqlPools = Readonly<{
   quota: ConnectionPool
   lookup: ConnectionPool
+  feed: ConnectionPool
   admin: ConnectionPool
   /** For groups of charges: one packet may carry several statements, here alone. Throws what the driver throws. */
   openWriter(): Promise<MysqlConnection>
@@ -78,10 +79,12 @@ export const createMysqlPools = (
     createConnectionPool({ size, queueLimit, clock, open: () => open(lockWaitS) })
   const quota = poolOf(options.quotaConnections, CHARGE_LOCK_WAIT_S)
   const lookup = poolOf(options.lookupConnections, CHARGE_LOCK_WAIT_S)
+  const feed = poolOf(1, CHARGE_LOCK_WAIT_S)
   const admin = poolOf(options.adminConnections, ADMIN_LOCK_WAIT_S)
   return {
     quota,
     lookup,
+    feed,
     admin,
     openWriter: () => open(CHARGE_LOCK_WAIT_S, true),
     open: () => open(ADMIN_LOCK_WAIT_S).catch(throwUnreachable),
@@ -91,7 +94,7 @@ export const createMysqlPools = (
     },
     system: () => system,
     close: async () => {
-      await Promise.all([quota.close(), lookup.close(), admin.close()])
+      await Promise.all([quota.close(), lookup.close(), feed.close(), admin.close()])
     },
   }
 }

@@ -5,8 +5,9 @@ import type { DatabaseClock } from '../../kernel/clock.ts'
 import { createQuotaView } from '../../quota/quota-view.ts'
 import type { Backend, Charging } from '../backend.ts'
 import { VIEW_ROWS } from '../backend.ts'
-import type { BookDatabase } from '../books/book-database.ts'
+import type { Transactions } from '../books/book-database.ts'
 import type { Schema } from '../schema.ts'
+import { createSqliteChanges } from './changes.ts'
 import { createSqliteCharges } from './charge/charges.ts'
 import { openSqlite, prepareSqliteFile } from './connection.ts'
 import { isDuplicate, toFailure } from './errors.ts'
@@ -38,7 +39,8 @@ export const openSqliteBackend = (
     dialect: 'sqlite',
     keyStore: createSqliteKeyStore(hot, clock, view),
     charges: createSqliteCharges({ database: hot, clock, view, charging }),
-    books: createBooks(db),
+    transactions: createTransactions(db),
+    changes: createSqliteChanges(hot),
     migrations: createSqliteMigrations(() => openSqlite(path), clock),
     ping: async () => {
       try {
@@ -75,7 +77,7 @@ const createKysely = (driver: ReturnType<typeof createSqliteDriver>): KyselyType
     },
   })
 
-const createBooks = (db: KyselyType<Schema>): BookDatabase => {
+const createTransactions = (db: KyselyType<Schema>): Transactions => {
   const orFailure = async <T>(work: Promise<T>): Promise<T> => {
     try {
       return await work

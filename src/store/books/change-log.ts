@@ -1,0 +1,64 @@
+// Every transaction of a book ends with the changes it made, numbered without gaps in the order of commits.
+import { randomInt } from 'node:crypto'
+import { sql } from 'kysely'
+import type { Clock } from '../../kernel/clock.ts'
+import type { Change } from '../../keys/change-feed.ts'
+import type { DatabaseTransaction } from '../schema.ts'
+import type { BookDatabase, Transactions } from './book-database.ts'
+
+type Deps = Readonly<{
+  transactions: Transactions
+  clock: Clock
+  /** Called after a commit. */
+  announce: (change: Change) => void
+}>
+
+export const withChangeLog = ({ transactions, clock, announce }: Deps): BookDatabase => ({
+  read: transactions.read,
+  isDuplicate: transactions.isDuplicate,
+  write: async (work) => {
+    let changes: Change[] = []
+    const result = await transactions.write(async (scope) => {
+      // Of an attempt that came to nothing, nothing is told.
+      changes = []
+      const done = await work({ ...scope, changed: (change) => changes.push(change) })
+      await appendChanges(scope.tx, changes, clock.now())
+      return done
+    })
+    for (const change of changes) announce(change)
+    return result
+  },
+})
+
+/**
+ * The counter's row stays locked until commit: whoever gets the next number commits later. Last in the transaction, so that it is
+ * held for as short as can be.
+ */
+const appendChanges = async (
+  tx: DatabaseTransaction,
+  changes: readonly Change[],
+  nowMs: number,
+): Promise<void> => {
+  if (changes.length === 0) return
+  const token = randomInt(1, 2 ** 47)
+  const { numUpdatedRows } = await tx
+    .updateTable('change_counter')
+    .set({ value: sql`value + ${changes.length}`, token })
+    .where('id', '=', 1)
+    .executeTakeFirstOrThrow()
+  if (numUpdatedRows !== 1n) throw new Error('the counter of changes has lost its row')
+  const { value } = await tx
+    .selectFrom('change_counter')
+    .select('value')
+    .where('id', '=', 1)
+    .executeTakeFirstOrThrow()
+  const first = value - changes.length + 1
+  const rows = changes.map((change, at) => ({
+    number: first + at,
+    kind: change.kind,
+    subject: 'id' in change ? change.id : '',
+    token,
+    changed_at: nowMs,
+  }))
+  await tx.insertInto('change_feed').values(rows).execute()
+}
