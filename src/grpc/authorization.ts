@@ -76,7 +76,7 @@ export const createAuthorization = (
     const span = startCheckSpan(grpcCall.metadata)
     const decided = await context.with(span.context, () => decide(grpcCall.request, call, deps))
     const decisionId = `dec_${randomUUID()}`
-    const { reply, outcome } = encode(decided, decisionId, options, clock)
+    const { reply, outcome } = encode(decided, { decisionId, call }, options, clock)
     answered = true
     callback(reply.error, reply.response)
     const durationMs = clock.monotonicMs() - beganMs
@@ -110,12 +110,13 @@ type Reply = Readonly<{ error: Readonly<{ code: status; details: string }> | nul
 /** What cannot be encoded is our bug, and answered as one. */
 const encode = (
   outcome: CheckOutcome,
-  decisionId: string,
+  { decisionId, call }: Readonly<{ decisionId: string; call: Call }>,
   { failureAnswer, credentialHeaders }: AuthorizationOptions,
   clock: Clock,
 ): { reply: Reply; outcome: CheckOutcome } => {
   const shape = outcome.request === undefined ? 'openai' : clientShapeOf(outcome.request)
-  const responding: ResponseContext = { decisionId, shape, credentialHeaders, nowMs: clock.now() }
+  const stale = call.cache === 'stale'
+  const responding: ResponseContext = { decisionId, shape, credentialHeaders, nowMs: clock.now(), stale }
   const undecided =
     outcome.kind === 'unknown' && outcome.decision.outcome === 'deny' ? outcome.decision : undefined
   if (undecided !== undefined && failureAnswer === 'grpc_error')

@@ -20,6 +20,8 @@ export type ResponseContext = Readonly<{
   credentialHeaders: readonly string[]
   /** The database's time, UTC milliseconds. */
   nowMs: number
+  /** Decided on what was remembered of a key while the store did not answer. */
+  stale: boolean
 }>
 
 /**
@@ -109,7 +111,10 @@ const listed = ({ models }: Listing, { decisionId, shape }: ResponseContext): De
 })
 
 /** Dynamic metadata: what later filters and the access log may know. */
-const factsOf = (decision: Decision, { decisionId }: ResponseContext): Readonly<Record<string, string>> => {
+const factsOf = (
+  decision: Decision,
+  { decisionId, stale }: ResponseContext,
+): Readonly<Record<string, string>> => {
   const facts: Record<string, string> = { decision_id: decisionId, outcome: decision.outcome }
   const { key } = decision
   const owner = key?.owners[0]?.path
@@ -117,5 +122,6 @@ const factsOf = (decision: Decision, { decisionId }: ResponseContext): Readonly<
   if (owner !== undefined) facts['owner'] = owner
   if (decision.outcome === 'allow' && decision.model !== undefined) facts['model'] = decision.model
   if (decision.outcome === 'deny') facts['reason'] = decision.reason
+  if (stale) facts['stale'] = 'true'
   return facts
 }

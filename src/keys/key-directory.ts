@@ -8,6 +8,7 @@ import { Failure } from '../kernel/failure.ts'
 import type { Registry } from '../policy/registry.ts'
 import { createRegistry } from '../policy/registry.ts'
 import type { Change } from './change-feed.ts'
+import { estimateBytes } from './entry-size.ts'
 import { ABSENT, createHolderIndex } from './holder-index.ts'
 import type { KeyLookup, KeyStore } from './key-store.ts'
 import type { VirtualKey } from './virtual-key.ts'
@@ -64,7 +65,7 @@ export const createKeyDirectory = (deps: {
   const entries = new LRUCache<string, Entry>({
     max: options.maxEntries,
     maxSize: options.maxBytes,
-    sizeCalculation: estimateBytes,
+    sizeCalculation: ({ key }) => estimateBytes(key),
     ttlResolution: 0,
     perf,
     dispose: (entry, name) => holders.remove(name, entry),
@@ -185,22 +186,4 @@ export const createKeyDirectory = (deps: {
     },
     size: () => ({ entries: entries.size, bytes: entries.calculatedSize }),
   }
-}
-
-const ENTRY_BYTES = 400
-const QUOTA_BYTES = 160
-
-/** Roughly what an entry costs: its strings twice over and a sum for each object. */
-const estimateBytes = ({ key }: Entry): number => {
-  if (key === undefined) return ENTRY_BYTES
-  const holders = [key, ...key.owners]
-  const quotas = holders.reduce((sum, holder) => sum + holder.quotas.length, 1)
-  const words = holders.flatMap(({ rules }) => [
-    ...(rules.models ?? []),
-    ...rules.deniedModels,
-    ...rules.policies,
-    ...rules.guardrails,
-  ])
-  const characters = words.reduce((sum, word) => sum + word.length + 16, key.name.length)
-  return ENTRY_BYTES * (1 + holders.length) + quotas * QUOTA_BYTES + 2 * characters
 }

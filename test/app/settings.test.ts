@@ -50,6 +50,13 @@ const blockStore = ({ directory }: AppRig): void => {
   onClose(() => database.close())
 }
 
+/** No key can be looked up any more. */
+const breakStore = ({ directory }: AppRig): void => {
+  const database = new DatabaseSync(join(directory, 'store.db'))
+  database.exec('ALTER TABLE key_secret RENAME TO elsewhere')
+  database.close()
+}
+
 describe('where it stands', () => {
   bites(['database_url'], 'keys are kept where it says, and found there after a restart', async () => {
     const url = `sqlite:${join(await aDirectory(), 'other.db')}`
@@ -245,16 +252,50 @@ describe('memory', () => {
     expect(entries).toBeLessThan(300)
   })
 
-  bites(['cache_positive_ttl'], 'for that long a change elsewhere is not seen', async () => {
+  bites(['cache_positive_ttl'], 'for that long nobody asks again for a key', async () => {
+    for (const [ttl, cache] of [
+      ['1h', 'hit'],
+      ['1ms', 'miss'],
+    ] as const) {
+      const rig = await anApp({ cache_positive_ttl: ttl, log_allow_sample_rate: '1' })
+      const { secret } = await aKeyIn(rig.app.store)
+      expect(await rig.answer(secret)).toMatchObject({ allowed: true })
+      expect(await rig.answer(secret)).toMatchObject({ allowed: true })
+      expect(JSON.parse(rig.log.at(-1) ?? '')).toMatchObject({ cache })
+    }
+  })
+
+  bites(['cache_unfed_ttl'], 'for that long a key is believed that no feed tells of', async () => {
     for (const [ttl, reason] of [
       ['1h', 'allow'],
       ['1ms', 'key_disabled'],
     ] as const) {
-      const rig = await anApp({ cache_positive_ttl: ttl })
+      const rig = await anApp({ cache_unfed_ttl: ttl, feed_interval: '1m' })
       const { id, secret } = await aKeyIn(rig.app.store)
       expect(await rig.answer(secret)).toMatchObject({ allowed: true })
       await (await elsewhere(rig)).keyBook.setKeyDisabled(id, true)
       expect(await rig.answer(secret)).toMatchObject({ reason })
+    }
+  })
+
+  bites(['feed_interval'], 'within it a change elsewhere is seen', async () => {
+    const rig = await anApp({ cache_positive_ttl: '1h', cache_unfed_ttl: '1h', feed_interval: '10ms' })
+    const { id, secret } = await aKeyIn(rig.app.store)
+    expect(await rig.answer(secret)).toMatchObject({ allowed: true })
+    await (await elsewhere(rig)).keyBook.setKeyDisabled(id, true)
+    await expect.poll(() => rig.answer(secret)).toMatchObject({ reason: 'key_disabled' })
+  })
+
+  bites(['stale_grace'], 'for that long a key is served while the store cannot be asked', async () => {
+    for (const [grace, httpStatus] of [
+      ['1h', 200],
+      ['0s', 503],
+    ] as const) {
+      const rig = await anApp({ stale_grace: grace, cache_unfed_ttl: '1ms', feed_interval: '1m' })
+      const { secret } = await aKeyIn(rig.app.store)
+      expect(await rig.answer(secret)).toMatchObject({ allowed: true })
+      breakStore(rig)
+      expect(await rig.answer(secret)).toMatchObject({ httpStatus })
     }
   })
 

@@ -58,6 +58,7 @@ const answerTo = async (parts: Parameters<CheckRig['ask']>[0]) => {
     shape: 'openai' as const,
     credentialHeaders: rig.deps.credentialHeaders,
     nowMs: 0,
+    stale: false,
   }
   const { allowed, httpStatus, reason } = summarise(toCheckResponse(decision, context))
   return allowed ? 'allow' : `${httpStatus} ${reason}`

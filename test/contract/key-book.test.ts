@@ -201,7 +201,7 @@ describeEveryStore('keys', (get) => {
     const seen: unknown[] = []
     const stop = get().store.onChange((change) => seen.push(change))
     await book().setKeyDisabled(id, true)
-    expect(seen).toEqual([{ kind: 'key', keyId: id }])
+    expect(seen).toEqual([{ kind: 'key', id }])
     expect(await lookUp(get(), digest)).toMatchObject({ disabled: true })
     await expect(book().updateKey(id, { name: '' })).rejects.toThrow()
     expect(seen).toHaveLength(1)

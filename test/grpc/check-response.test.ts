@@ -27,6 +27,7 @@ const context = (more: Partial<ResponseContext> = {}): ResponseContext => ({
   shape: 'openai',
   credentialHeaders: CREDENTIAL_HEADERS,
   nowMs: NOW_MS,
+  stale: false,
   ...more,
 })
 
@@ -139,6 +140,10 @@ describe('an Allow', () => {
       decision_id: 'dec_1',
       outcome: 'allow',
     })
+  })
+
+  it('says so when it rests on what was remembered in an outage', () => {
+    expect(answer(anAllow(), { stale: true }).dynamicMetadata).toMatchObject({ stale: 'true' })
   })
 
   it.each(['a\r\nb', 'a\nb', 'a\0b', 'caf\u00e9', '\u007f'])('with %j in a header is never sent', (model) => {
