@@ -1,0 +1,207 @@
+// The gate in front of the store's look-ups: how many run, who waits, and what happens when the store does not answer.
+import { describe, expect, test } from 'vitest'
+import { createCall } from '../../src/kernel/call.ts'
+import { Failure } from '../../src/kernel/failure.ts'
+import type { LookupRefusal } from '../../src/keys/lookup-gate.ts'
+import { createLookupGate } from '../../src/keys/lookup-gate.ts'
+import { createStoreCircuit } from '../../src/keys/store-circuit.ts'
+import { createManualClock } from '../support/manual-clock.ts'
+import { createPausedKeyStore } from '../support/paused-key-store.ts'
+import { until } from '../support/until.ts'
+import { aKey } from '../support/virtual-keys.ts'
+
+const DIGEST = new Uint8Array(32)
+const QUEUE = 64
+
+const setUp = (maxLookups = 4) => {
+  const clock = createManualClock()
+  const store = createPausedKeyStore()
+  const refusals: LookupRefusal[] = []
+  const load = { mayLookUp: true }
+  const circuit = createStoreCircuit({ clock })
+  const gate = createLookupGate({
+    store,
+    clock,
+    circuit,
+    mayLookUp: () => load.mayLookUp,
+    refused: (why) => refusals.push(why),
+    maxLookups,
+  })
+  const call = () => createCall(clock.monotonicMs() + 10_000)
+  const find = (with_ = call()) => gate.find(DIGEST, -1, with_)
+  const failOnce = async () => {
+    const asked = find()
+    store.waiting.shift()?.fail(new Failure('store_unavailable', 'down'))
+    await expect(asked).rejects.toMatchObject({ message: 'down' })
+  }
+  return { clock, store, circuit, gate, refusals, load, call, find, failOnce }
+}
+
+describe('at most so many look-ups at once', () => {
+  test('one more waits, and the first that came is the first that is served', async () => {
+    const { store, gate, find } = setUp(2)
+    const order: number[] = []
+    const asked = Array.from({ length: 6 }, async (_, at) => {
+      await find()
+      order.push(at)
+    })
+    let most = 0
+    for (let each = 0; each < 6; each += 1) {
+      most = Math.max(most, store.waiting.length)
+      store.waiting.shift()?.reply(aKey())
+      await until(() => order.length === each + 1)
+    }
+    await Promise.all(asked)
+    expect(most).toBe(2)
+    expect(order).toEqual([0, 1, 2, 3, 4, 5])
+    expect([gate.inFlight(), gate.waiting()]).toEqual([0, 0])
+  })
+
+  test('the queue is bounded: one beyond it is refused as overload and costs the store nothing', async () => {
+    const { store, gate, refusals, find } = setUp(1)
+    const asked = Array.from({ length: 1 + QUEUE }, () => find())
+    await expect(find()).rejects.toMatchObject({ reason: 'overloaded' })
+    expect(refusals).toEqual(['queue_full'])
+    expect([gate.inFlight(), gate.waiting(), store.lookups()]).toEqual([1, QUEUE, 1])
+    for (const each of asked) {
+      await until(() => store.waiting.length === 1)
+      store.waiting.shift()?.reply(undefined)
+      await each
+    }
+    expect(gate.inFlight()).toBe(0)
+  })
+
+  test('who waited too long is refused as overload, and the store is never asked for it', async () => {
+    const { clock, store, refusals, find } = setUp(1)
+    const first = find()
+    const late = find(createCall(clock.monotonicMs()))
+    await expect(late).rejects.toMatchObject({ reason: 'overloaded' })
+    expect(refusals).toEqual(['waited_too_long'])
+    store.waiting.shift()?.reply(aKey())
+    await first
+    expect(store.lookups()).toBe(1)
+  })
+
+  test('a look-up that fails or throws gives its place back', async () => {
+    const { store, gate, find } = setUp(1)
+    for (const error of [new Failure('store_unavailable', 'down'), new Error('a bug')]) {
+      const asked = find()
+      store.waiting.shift()?.fail(error)
+      await expect(asked).rejects.toBe(error)
+    }
+    expect(gate.inFlight()).toBe(0)
+  })
+
+  test('a look-up is counted for whoever asked, and given no longer than a store that works needs', async () => {
+    const { clock, store, call } = setUp()
+    const seen: number[] = []
+    const gate = createLookupGate({
+      store: {
+        find(digest, version, own) {
+          seen.push(own.deadlineMs - clock.monotonicMs())
+          const found = store.find(digest, version, own)
+          store.waiting.shift()?.reply(undefined)
+          return found
+        },
+      },
+      clock,
+      circuit: createStoreCircuit({ clock }),
+      mayLookUp: () => true,
+      refused: () => {},
+      maxLookups: 1,
+    })
+    const patient = call()
+    await gate.find(DIGEST, -1, patient)
+    await gate.find(DIGEST, -1, createCall(clock.monotonicMs() + 7))
+    expect(patient.storeReads).toBe(1)
+    expect(seen).toEqual([1_500, 7])
+  })
+
+  test('while the process has too much in flight nothing is looked up', async () => {
+    const { store, refusals, load, find } = setUp()
+    load.mayLookUp = false
+    await expect(find()).rejects.toMatchObject({ reason: 'overloaded' })
+    expect([refusals, store.lookups()]).toEqual([['busy'], 0])
+    load.mayLookUp = true
+    const asked = find()
+    store.waiting.shift()?.reply(aKey())
+    expect((await asked).key?.id).toBe('key_1')
+  })
+})
+
+describe('a store that fails each time', () => {
+  test('is not asked any more, and who would ask is told at once that it is unavailable, never that a key is absent', async () => {
+    const { store, refusals, find, failOnce } = setUp()
+    for (let each = 0; each < 4; each += 1) await failOnce()
+    for (let each = 0; each < 100; each += 1)
+      await expect(find()).rejects.toMatchObject({ reason: 'store_unavailable' })
+    expect(store.lookups()).toBe(4)
+    expect(new Set(refusals)).toEqual(new Set(['circuit_open']))
+  })
+
+  test('frees everybody who waits for it in the same moment', async () => {
+    const { store, gate, find } = setUp(4)
+    const asked = Array.from({ length: 50 }, () => find().catch((error: Failure) => error.reason))
+    for (let each = 0; each < 4; each += 1) {
+      await until(() => store.waiting.length === 4)
+      store.waiting.shift()?.fail(new Failure('deadline_exceeded', 'late'))
+    }
+    await until(() => gate.waiting() === 0)
+    for (const { fail } of store.waiting.splice(0)) fail(new Failure('deadline_exceeded', 'late'))
+    const reasons = await Promise.all(asked)
+    expect(reasons.filter((reason) => reason === 'store_unavailable')).toHaveLength(50 - 7)
+    expect(store.lookups()).toBe(7)
+  })
+
+  test('is asked once a second, and everybody is served again from the first answer on', async () => {
+    const { clock, store, find, failOnce } = setUp()
+    for (let each = 0; each < 4; each += 1) await failOnce()
+    for (let second = 0; second < 3; second += 1) {
+      clock.advance(999)
+      await expect(find()).rejects.toMatchObject({ reason: 'store_unavailable' })
+      clock.advance(1)
+      await failOnce()
+      await expect(find()).rejects.toMatchObject({ reason: 'store_unavailable' })
+    }
+    expect(store.lookups()).toBe(7)
+    clock.advance(1_000)
+    const probe = find()
+    store.waiting.shift()?.reply(aKey())
+    expect((await probe).key?.id).toBe('key_1')
+    const after = [find(), find(), find()]
+    for (const { reply } of store.waiting.splice(0)) reply(aKey())
+    expect(await Promise.all(after)).toHaveLength(3)
+  })
+
+  test('a probe that hangs delays no other: recovery takes a second, not as long as a look-up may', async () => {
+    const { clock, store, find, failOnce } = setUp()
+    for (let each = 0; each < 4; each += 1) await failOnce()
+    clock.advance(1_000)
+    const hanging = find()
+    clock.advance(1_000)
+    const next = find()
+    const [hung, probe] = store.waiting.splice(0)
+    probe?.reply(aKey())
+    await next
+    hung?.fail(new Failure('deadline_exceeded', 'late'))
+    await expect(hanging).rejects.toMatchObject({ reason: 'deadline_exceeded' })
+    const after = find()
+    store.waiting.shift()?.reply(aKey())
+    expect((await after).key?.id).toBe('key_1')
+  })
+
+  test('one answer in between, or our own bugs and refusals, do not make a store that fails each time', async () => {
+    const { store, circuit, find, failOnce } = setUp()
+    for (let each = 0; each < 3; each += 1) await failOnce()
+    const good = find()
+    store.waiting.shift()?.reply(undefined)
+    await good
+    for (let each = 0; each < 3; each += 1) await failOnce()
+    for (const error of [new Error('a bug'), new Failure('overloaded', 'full')]) {
+      const asked = find()
+      store.waiting.shift()?.fail(error)
+      await expect(asked).rejects.toBe(error)
+    }
+    expect(circuit.isOpen()).toBe(false)
+  })
+})
