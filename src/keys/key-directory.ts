@@ -58,9 +58,11 @@ export const createKeyDirectory = (deps: {
   clock: Clock
   /** Milliseconds since when every change is known here; without a feed nothing is. */
   feedStalenessMs?: () => number
+  /** Number of the last change that was applied here. */
+  feedPosition?: () => number | undefined
   options: KeyDirectoryOptions
 }): KeyDirectory => {
-  const { store, clock, options, feedStalenessMs = () => Number.POSITIVE_INFINITY } = deps
+  const { store, clock, options, feedStalenessMs = () => Number.POSITIVE_INFINITY, feedPosition } = deps
   const perf = { now: clock.monotonicMs }
   const entries = new LRUCache<string, Entry>({
     max: options.maxEntries,
@@ -109,6 +111,7 @@ export const createKeyDirectory = (deps: {
 
   const lookUp = async (name: string, digest: Uint8Array, call: Call): Promise<Found> => {
     const begun = generation
+    const knownChange = feedPosition?.() ?? 0
     const askedMs = clock.monotonicMs()
     lookupsStarted += 1
     const lookup = lookupsStarted
@@ -117,6 +120,9 @@ export const createKeyDirectory = (deps: {
     const reply = await store.find(digest, registry?.version ?? -1, own).finally(() => {
       call.storeReads += own.storeReads
     })
+    // A node of a cluster may lag behind the one that told of the change, and would bring back what it undid.
+    if (reply.changeNumber < knownChange)
+      throw new Failure('store_unavailable', 'the database showed a state older than one it has shown before')
     const current = learnRegistry(reply, lookup)
     // What was dropped meanwhile must not come back by an answer that is older than the drop.
     if (generation === begun) install(name, { key: reply.key, askedMs })

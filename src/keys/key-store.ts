@@ -6,6 +6,8 @@ import type { VirtualKey } from './virtual-key.ts'
 export type KeyLookup = Readonly<{
   /** undefined: proven absent. */
   key: VirtualKey | undefined
+  /** Number of the last change that the look-up saw: all of it is of that instant. */
+  changeNumber: number
   registryVersion: number
   /** Present when the store's version differs from the one the caller named. */
   registry: RegistryDocument | undefined

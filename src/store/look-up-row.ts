@@ -11,6 +11,7 @@ import { rulesFromColumns } from './rules-columns.ts'
 /** Columns of the key begin with k_, of its owner and the owners above with a_, b_ and c_. */
 export const LOOK_UP_COLUMNS: string = [
   'r.version AS registry_version',
+  '(SELECT value FROM change_counter WHERE id = 1) AS change_number',
   'CASE WHEN r.version <> ? THEN r.document END AS registry_document',
   ...['id', 'name', 'hint', 'disabled', 'revoked_at', 'not_before', 'expires_at', 'quota_id'].map(
     (column) => `k.${column} AS k_${column}`,
@@ -78,6 +79,7 @@ const hotRows = (row: LookUpRow): readonly QuotaRow[] =>
 
 export const lookupFromRow = (row: LookUpRow): KeyLookup => ({
   key: row['k_id'] === null ? undefined : keyFromRow(row),
+  changeNumber: integer(row, 'change_number'),
   registryVersion: integer(row, 'registry_version'),
   registry: row['registry_document'] === null ? undefined : documentFromJson(text(row, 'registry_document')),
 })

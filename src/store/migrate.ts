@@ -42,6 +42,12 @@ export const migrate = (target: MigrationTarget): Promise<readonly string[]> =>
     return pending.map(({ name }) => name)
   })
 
+/** Tables that the steps make, that of the applied steps not among them. */
+export const migratedTables = (dialect: 'sqlite' | 'mysql'): readonly string[] =>
+  readSteps(dialect)
+    .flatMap(({ statements }) => statements)
+    .flatMap((statement) => /^CREATE TABLE IF NOT EXISTS (\w+)/.exec(statement)?.[1] ?? [])
+
 /** Throws a Rejection when an applied step has been edited since. */
 const pendingSteps = (target: MigrationTarget, applied: readonly AppliedStep[]): readonly MigrationStep[] => {
   const checksums = new Map(applied.map(({ name, checksum }) => [name, checksum]))

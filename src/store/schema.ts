@@ -83,6 +83,9 @@ export type ChangeFeedTable = {
   changed_at: number
 }
 
+/** `serves_ms`: how long after a change it may serve what was right before, when it is not told. */
+export type ReplicaTable = { id: string; name: string; position: number; serves_ms: number; seen_at: number }
+
 export type Schema = {
   owner: OwnerTable
   virtual_key: VirtualKeyTable
@@ -95,6 +98,7 @@ export type Schema = {
   quota_limit: QuotaLimitTable
   change_counter: ChangeCounterTable
   change_feed: ChangeFeedTable
+  replica: ReplicaTable
 }
 
 export type Database = Kysely<Schema>

@@ -4,6 +4,7 @@ import { Rejection } from '../kernel/failure.ts'
 import type { Change, ChangeSource } from '../keys/change-feed.ts'
 import type { KeyBook, OwnerBook } from '../keys/key-book.ts'
 import type { KeyStore } from '../keys/key-store.ts'
+import type { ReplicaBook } from '../keys/replica-book.ts'
 import type { PolicyBook } from '../policy/policy-book.ts'
 import type { ChargeObserver } from '../quota/charge-observer.ts'
 import { SILENT_OBSERVER } from '../quota/charge-observer.ts'
@@ -15,6 +16,7 @@ import { createKeyBook } from './books/key-book.ts'
 import { createLimitBook } from './books/limit-book.ts'
 import { createOwnerBook } from './books/owner-book.ts'
 import { createPolicyBook } from './books/policy-book.ts'
+import { createReplicaBook } from './books/replica-book.ts'
 import type { MigrationStatus } from './migrate.ts'
 import { migrate, migrationStatus } from './migrate.ts'
 import { openMysqlBackend } from './mysql/mysql-backend.ts'
@@ -31,6 +33,7 @@ export type Store = Readonly<{
   ownerBook: OwnerBook
   policyBook: PolicyBook
   limitBook: LimitBook
+  replicaBook: ReplicaBook
   /** What was changed in the store, by whichever process. */
   changes: ChangeSource
   /** Another process changed something: nobody is refused any more by what is remembered of the hot rows. */
@@ -96,6 +99,7 @@ const createStore = (backend: Backend, clock: DatabaseClock): Store => {
     ownerBook: createOwnerBook(deps),
     policyBook: createPolicyBook(deps),
     limitBook: createLimitBook(deps),
+    replicaBook: createReplicaBook(backend.transactions, clock),
     changes: backend.changes,
     doubtQuotas: () => backend.charges.doubt(),
     onChange: (listener) => {

@@ -2,18 +2,20 @@
 import { describe, expect, test } from 'vitest'
 import { createCall } from '../../src/kernel/call.ts'
 import { Failure } from '../../src/kernel/failure.ts'
+import type { KeyDirectoryOptions } from '../../src/keys/key-directory.ts'
 import { createKeyDirectory } from '../../src/keys/key-directory.ts'
 import { digestSecret } from '../../src/keys/secret.ts'
 import { createManualClock } from '../support/manual-clock.ts'
 import { createPausedKeyStore } from '../support/paused-key-store.ts'
 import { aKey } from '../support/virtual-keys.ts'
 
-const setUp = (options: { maxEntries?: number; maxBytes?: number } = {}) => {
+const setUp = (options: Partial<KeyDirectoryOptions> = {}, feedPosition = () => 0) => {
   const clock = createManualClock()
   const store = createPausedKeyStore()
   const directory = createKeyDirectory({
     store,
     clock,
+    feedPosition,
     options: {
       maxEntries: 1_000,
       maxBytes: 10_000_000,
@@ -135,6 +137,17 @@ describe('what was dropped stays dropped', () => {
       expect((await all.directory.find(digest, all.call())).key?.disabled).toBe(true)
     },
   )
+
+  test('a database node that has not seen yet what the feed told is not believed', async () => {
+    const { store, directory, call } = setUp({}, () => 7)
+    const behind = directory.find(digest, call())
+    store.waiting.shift()?.reply(aKey({ revoked: false }), 6)
+    await expect(behind).rejects.toMatchObject({ reason: 'store_unavailable' })
+    const level = directory.find(digest, call())
+    store.waiting.shift()?.reply(aKey({ revoked: true }), 7)
+    expect((await level).key?.revoked).toBe(true)
+    expect(store.lookups()).toBe(2)
+  })
 
   test('refusals drop a key at most once a second', async () => {
     const { clock, store, directory, call, fill } = setUp()

@@ -7,7 +7,7 @@ import type { RegistryDocument } from '../../src/policy/registry.ts'
 export type PausedKeyStore = KeyStore &
   Readonly<{
     /** Look-ups that wait for a reply, oldest first. */
-    waiting: { reply(key: VirtualKey | undefined): void; fail(error: Error): void }[]
+    waiting: { reply(key: VirtualKey | undefined, changeNumber?: number): void; fail(error: Error): void }[]
     lookups(): number
     /** What the next look-ups are told of the registry. */
     setRegistry(version: number, document: RegistryDocument): void
@@ -34,7 +34,7 @@ export const createPausedKeyStore = (): PausedKeyStore => {
       }
       const pending = Promise.withResolvers<KeyLookup>()
       waiting.push({
-        reply: (key) => pending.resolve({ key, ...seen }),
+        reply: (key, changeNumber = 0) => pending.resolve({ key, changeNumber, ...seen }),
         fail: (error) => pending.reject(error),
       })
       return pending.promise

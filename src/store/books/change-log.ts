@@ -30,6 +30,8 @@ export const withChangeLog = ({ transactions, clock, announce }: Deps): BookData
   },
 })
 
+const KEPT_CHANGES = 100_000
+
 /**
  * The counter's row stays locked until commit: whoever gets the next number commits later. Last in the transaction, so that it is
  * held for as short as can be.
@@ -61,4 +63,9 @@ const appendChanges = async (
     changed_at: nowMs,
   }))
   await tx.insertInto('change_feed').values(rows).execute()
+  // A reader that far behind forgets everything anyway.
+  await tx
+    .deleteFrom('change_feed')
+    .where('number', '<', first - KEPT_CHANGES)
+    .execute()
 }

@@ -33,6 +33,8 @@ export type Verdict = Readonly<{
 const DUPLICATE_ENTRY = 1062
 const SYNTAX_ERROR = 1064
 const NO_SUCH_TABLE = 1146
+/** CREATE USER of a name that there is. */
+const CANNOT_USER = 1396
 /** A CHECK does not hold: MariaDB, MySQL and TiDB. */
 const CHECK_VIOLATED = [4025, 3819]
 const DEADLOCK = 1213
@@ -73,6 +75,8 @@ export const isDeadlock = (error: unknown): boolean => serverErrorOf(error) === 
 export const isSyntaxError = (error: unknown): boolean => serverErrorOf(error) === SYNTAX_ERROR
 
 export const isMissingTable = (error: unknown): boolean => serverErrorOf(error) === NO_SUCH_TABLE
+
+export const isAccountThere = (error: unknown): boolean => serverErrorOf(error) === CANNOT_USER
 
 /** An error of the database becomes a Failure; our own and our mistakes stay what they are. */
 export const toFailure = (error: unknown, chargeUnknown = false): unknown => {
