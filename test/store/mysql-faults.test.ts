@@ -60,6 +60,12 @@ const counted = async (what: 'lock_timeouts' | 'lock_deadlocks'): Promise<number
   return Number(row?.['count'])
 }
 
+/** How many wait for a row now. (What information_schema tells of transactions is not renewed for who asks every few milliseconds.) */
+const lockWaits = async (): Promise<number> => {
+  const [row] = await server.run("SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'")
+  return Number(row?.['Value'])
+}
+
 describe.each(CHARGE_FORMS)('faults, %s', (chargeForm) => {
   let unknownUnits = 0
   const chargeObserver = {
@@ -128,7 +134,8 @@ describe.each(CHARGE_FORMS)('faults, %s', (chargeForm) => {
     await held.run('INSERT INTO guardrail (name) VALUES (1), (2), (3), (4), (5), (6), (7), (8)')
     await held.run(`SELECT id FROM quota WHERE id = ${second?.id} FOR UPDATE`)
     const charge = store.ledger.charge(quotas, 1, aCall())
-    await until(async () => (await inFlight()).length > 0)
+    // It waits for the second row only once it has locked the first one.
+    await until(async () => (await lockWaits()) > 0)
     await held.run(`SELECT id FROM quota WHERE id = ${first?.id} FOR UPDATE`)
     await held.letGo()
     expect(await charge).toMatchObject({ outcome: 'charged' })
