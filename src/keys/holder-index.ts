@@ -34,5 +34,5 @@ export const createHolderIndex = (): HolderIndex => {
   }
 }
 
-const holdersOf = ({ key }: Entry): readonly string[] =>
+export const holdersOf = ({ key }: Entry): readonly string[] =>
   key === undefined ? [ABSENT] : [key.id, ...key.owners.map(({ id }) => id)]

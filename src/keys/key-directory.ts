@@ -6,11 +6,12 @@ import type { Clock } from '../kernel/clock.ts'
 import { digestName } from '../kernel/digest-name.ts'
 import { Failure } from '../kernel/failure.ts'
 import type { Registry } from '../policy/registry.ts'
-import { createRegistry } from '../policy/registry.ts'
 import type { Change } from './change-feed.ts'
 import { estimateBytes } from './entry-size.ts'
 import { ABSENT, createHolderIndex } from './holder-index.ts'
-import type { KeyLookup, KeyStore } from './key-store.ts'
+import type { KeyStore } from './key-store.ts'
+import { createKnownRegistry } from './known-registry.ts'
+import { createLookUpsUnderWay } from './look-ups-under-way.ts'
 import type { VirtualKey } from './virtual-key.ts'
 
 /** `key` undefined: proven absent. `registry` is the newest that this process has seen. */
@@ -81,12 +82,9 @@ export const createKeyDirectory = (deps: {
     perf,
   })
   const flights = new Map<string, Promise<Found>>()
+  const underWay = createLookUpsUnderWay()
   let generation = 0
-  let registry: Registry | undefined
-  let lookupsStarted = 0
-  let registryFromLookup = -1
-  /** A look-up that began later knows the registry as it is. */
-  let registryChangedAtLookup = -1
+  const registry = createKnownRegistry()
 
   const forget = (name: string) => {
     generation += 1
@@ -99,31 +97,24 @@ export const createKeyDirectory = (deps: {
     if (entries.has(name)) holders.add(name, entry)
   }
 
-  const learnRegistry = ({ registry: document, registryVersion }: KeyLookup, lookup: number): Registry => {
-    // Replies may overtake each other: the look-up that began last has seen the newest.
-    if (lookup > registryFromLookup && (document !== undefined || registry?.version === registryVersion)) {
-      if (document !== undefined) registry = createRegistry(registryVersion, document)
-      registryFromLookup = lookup
-    }
-    if (registry === undefined) throw new Error('the store told no registry to a caller that had none')
-    return registry
-  }
-
   const lookUp = async (name: string, digest: Uint8Array, call: Call): Promise<Found> => {
     const begun = generation
     const knownChange = feedPosition?.() ?? 0
     const askedMs = clock.monotonicMs()
-    lookupsStarted += 1
-    const lookup = lookupsStarted
+    const lookingUp = underWay.begin()
+    const lookup = registry.beginLookup()
     // Shared by all who wait for this key, so it lives by its own deadline, not by the first caller's.
     const own = createCall(clock.monotonicMs() + options.lookupTimeoutMs)
-    const reply = await store.find(digest, registry?.version ?? -1, own).finally(() => {
+    const reply = await store.find(digest, registry.newest()?.version ?? -1, own).finally(() => {
       call.storeReads += own.storeReads
+      lookingUp.end()
     })
     // A node of a cluster may lag behind the one that told of the change, and would bring back what it undid.
     if (reply.changeNumber < knownChange)
       throw new Failure('store_unavailable', 'the database showed a state older than one it has shown before')
-    const current = learnRegistry(reply, lookup)
+    const current = registry.learn(reply, lookup)
+    // A slow reply would admit long after its key was revoked.
+    if (lookingUp.isOvertaken(reply.key)) return flights.get(name) ?? startFlight(name, digest, call)
     // What was dropped meanwhile must not come back by an answer that is older than the drop.
     if (generation === begun) install(name, { key: reply.key, askedMs })
     return { key: reply.key, registry: current }
@@ -141,18 +132,23 @@ export const createKeyDirectory = (deps: {
   }
 
   /** The store is asked first, for a moment; while it cannot answer, what was right lately is as good as it gets. */
-  const orStale = async (looking: Promise<Found>, stale: Found, call: Call): Promise<Found> => {
+  const orStale = async (looking: Promise<Found>, name: string, call: Call): Promise<Found> => {
     const impatient = createCall(Math.min(call.deadlineMs, clock.monotonicMs() + STALE_AFTER_MS))
     // Whoever waits no longer leaves the look-up to the others.
     looking.catch(() => {})
+    const troubled = clock.monotonicMs() - troubledMs < TROUBLED_MS
     try {
-      const troubled = clock.monotonicMs() - troubledMs < TROUBLED_MS
       return await withinDeadline(looking, troubled ? createCall(0) : impatient, clock)
     } catch (error) {
       if (!(error instanceof Failure)) throw error
-      if (error.reason !== 'overloaded') troubledMs = clock.monotonicMs()
+      // Who did not wait has learned nothing of the store: else the trouble would last as long as somebody asks.
+      if (!troubled && error.reason !== 'overloaded') troubledMs = clock.monotonicMs()
+      // It may have been dropped meanwhile: the feed may be back before the look-ups are.
+      const key = entries.get(name)?.key
+      const newest = registry.newest()
+      if (key === undefined || newest === undefined) return withinDeadline(looking, call, clock)
       call.cache = 'stale'
-      return stale
+      return { key, registry: newest }
     }
   }
 
@@ -160,20 +156,21 @@ export const createKeyDirectory = (deps: {
     async find(digest, call) {
       const name = digestName(digest)
       const entry = entries.get(name)
-      if (entry !== undefined && registry !== undefined && registryFromLookup > registryChangedAtLookup) {
+      const current = registry.current()
+      if (entry !== undefined && current !== undefined) {
         if (entry.key === undefined || ageMs(entry) < options.unfedTtlMs) {
           call.cache = entry.key === undefined ? 'absent' : 'hit'
-          return { key: entry.key, registry }
+          return { key: entry.key, registry: current }
         }
       }
       const flight = flights.get(name)
       call.cache = flight === undefined ? 'miss' : 'joined'
       const looking = flight ?? startFlight(name, digest, call)
-      if (entry?.key === undefined || registry === undefined || ageMs(entry) >= options.graceMs)
+      if (entry?.key === undefined || ageMs(entry) >= options.graceMs)
         return withinDeadline(looking, call, clock)
-      return orStale(looking, { key: entry.key, registry }, call)
+      return orStale(looking, name, call)
     },
-    registry: () => registry,
+    registry: registry.newest,
     dropRefused(digest) {
       const name = digestName(digest)
       if (droppedLately.has(name)) return
@@ -184,8 +181,9 @@ export const createKeyDirectory = (deps: {
     apply(change) {
       generation += 1
       flights.clear()
+      underWay.changed(change)
       if (change.kind === 'everything') entries.clear()
-      else if (change.kind === 'registry') registryChangedAtLookup = lookupsStarted
+      else if (change.kind === 'registry') registry.changed()
       else
         for (const name of holders.namesOf(change.kind === 'new_keys' ? ABSENT : change.id))
           entries.delete(name)

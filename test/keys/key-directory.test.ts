@@ -1,4 +1,5 @@
 // The cache in front of the store: one look-up for any number of askers, and no way back for what was dropped.
+import { setImmediate as turn } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { createCall } from '../../src/kernel/call.ts'
 import { Failure } from '../../src/kernel/failure.ts'
@@ -133,6 +134,9 @@ describe('what was dropped stays dropped', () => {
       fresh?.reply(aKey({ disabled: true }))
       expect((await after).key?.disabled).toBe(true)
       old?.reply(aKey({ disabled: false }))
+      await turn()
+      // Whoever waited for what a change has overtaken asks again.
+      all.store.waiting.shift()?.reply(aKey({ disabled: true }))
       await before
       expect((await all.directory.find(digest, all.call())).key?.disabled).toBe(true)
     },
@@ -193,6 +197,17 @@ describe('the registry', () => {
     store.setRegistry(2, document('new'))
     await fill('two')
     expect((await directory.find(digest, call())).registry.guardrails).toEqual(new Set(['new']))
+  })
+
+  test('who waited for a look-up while it changed is told the new one', async () => {
+    const { store, directory, call } = setUp()
+    const asked = directory.find(digest, call())
+    store.setRegistry(2, document('new'))
+    directory.apply({ kind: 'registry' })
+    store.waiting.shift()?.reply(aKey())
+    await turn()
+    store.waiting.shift()?.reply(aKey())
+    expect((await asked).registry.version).toBe(2)
   })
 
   test('a late reply never brings an older registry back', async () => {
