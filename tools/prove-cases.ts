@@ -42,6 +42,11 @@ export const CASES: readonly Case[] = [
     files: ['test/config', 'test/cli', 'test/app', 'test/repo'],
   },
   {
+    name: 'secrets',
+    guarantee: 'Each account of the database does its work, and is refused what it should not do',
+    files: ['test/secrets'],
+  },
+  {
     name: 'envoys',
     guarantee: 'Real requests through every tested Envoy',
     files: ['test/envoy'],

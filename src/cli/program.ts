@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { readVersion } from '../config/version.ts'
 import type { CommandContext } from './command-context.ts'
+import { addDatabaseAccounts } from './database-accounts.ts'
 import { addDemo } from './demo-command.ts'
 import type { ExitCode } from './exit-code.ts'
 import { exitCodeOf, explainError } from './exit-code.ts'
@@ -42,6 +43,7 @@ export const createProgram = (context: CommandContext): Command => {
   addServe(program)
   addDemo(program, context)
   addMigrate(program, context)
+  addDatabaseAccounts(program, context)
   addKeys(program, context)
   addOwners(program, context)
   addPolicies(program, context)
