@@ -6,14 +6,20 @@ import { environmentName, fromEnvironment, fromFlags, fromYaml } from './config/
 import { Rejection } from './kernel/failure.ts'
 import type { SecretFormat } from './keys/secret.ts'
 
-export type TlsFiles = Readonly<{ certFile: string; keyFile: string; clientCaFile: string }>
+export type TlsConfig = Readonly<{
+  certFile: string
+  keyFile: string
+  clientCaFile: string
+  /** DNS names and URIs; undefined admits every certificate of the authorities. */
+  clientNames: readonly string[] | undefined
+}>
 
 export type Config = Readonly<{
   databaseUrl: string
   /** `unix:PATH` or `HOST:PORT` */
   listen: string
   socket: Readonly<{ mode: number; group: string | undefined }>
-  tls: TlsFiles | undefined
+  tls: TlsConfig | undefined
   /** `HOST:PORT`, or undefined when switched off. */
   healthListen: string | undefined
   checkTimeoutMs: number
@@ -74,6 +80,8 @@ const contradictions = (settings: Settings, given: ReadonlyMap<string, Sourced>)
     faults.push('tls_cert_file, tls_key_file and tls_client_ca_file belong together: give all three or none')
   if (settings.listen.startsWith('unix:') && tls.some((file) => file !== undefined))
     faults.push('a socket file carries no TLS: give listen a HOST:PORT or leave the tls_… files out')
+  if (settings.tls_client_names !== undefined && tls.includes(undefined))
+    faults.push(`${given.get('tls_client_names')?.where}: needs the three tls_… files`)
   for (const name of ['socket_mode', 'socket_group'])
     if (given.has(name) && !settings.listen.startsWith('unix:'))
       faults.push(`${given.get(name)?.where}: needs a socket file: give listen a unix:/PATH`)
@@ -86,7 +94,7 @@ const toConfig = (settings: Settings, environment: Environment): Config => ({
   databaseUrl: settings.database_url,
   listen: settings.listen,
   socket: { mode: settings.socket_mode, group: settings.socket_group },
-  tls: tlsFiles(settings),
+  tls: tlsConfig(settings),
   healthListen: settings.health_listen === 'off' ? undefined : settings.health_listen,
   checkTimeoutMs: settings.check_timeout,
   maxBodyBytes: settings.max_body,
@@ -117,10 +125,10 @@ const toConfig = (settings: Settings, environment: Environment): Config => ({
   ),
 })
 
-const tlsFiles = (settings: Settings): TlsFiles | undefined => {
+const tlsConfig = (settings: Settings): TlsConfig | undefined => {
   const { tls_cert_file: certFile, tls_key_file: keyFile, tls_client_ca_file: clientCaFile } = settings
   if (certFile === undefined || keyFile === undefined || clientCaFile === undefined) return undefined
-  return { certFile, keyFile, clientCaFile }
+  return { certFile, keyFile, clientCaFile, clientNames: settings.tls_client_names }
 }
 
 const inOneMessage = (faults: readonly string[]): string => {

@@ -146,6 +146,9 @@ describe('faults', () => {
     expect(faultsOf({ tls_cert_file: '/c', listen: '0.0.0.0:9191' }, {})).toMatch(/belong together/)
     const tls = { tls_cert_file: '/c', tls_key_file: '/k', tls_client_ca_file: '/a' }
     expect(faultsOf({ ...tls, listen: 'unix:/run/s' }, {})).toMatch(/a socket file carries no TLS/)
+    expect(faultsOf({ tls_client_names: 'envoy.example' }, {})).toMatch(
+      /--tls-client-names: needs the three tls_… files/,
+    )
     expect(faultsOf({ socket_group: 'envoy' }, {})).toMatch(/--socket-group: needs a socket file/)
     expect(faultsOf({ socket_mode: '0600' }, {})).toMatch(/--socket-mode: needs a socket file/)
     expect(faultsOf({ check_timeout: '30s', retry_horizon: '30s' }, {})).toMatch(

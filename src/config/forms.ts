@@ -91,6 +91,17 @@ export const headerNames = () =>
     return names.every((name) => name !== undefined) ? names : undefined
   })
 
+/** Compared as they are: no wildcards, and a URI with its scheme. */
+export const clientNames = () =>
+  form('a list of DNS names and URIs such as envoy.example or spiffe://example/envoy', (input) => {
+    const names = listOf(input)?.map((name) =>
+      typeof name === 'string' && (DNS_NAME.test(name) || URI.test(name)) ? name : undefined,
+    )
+    return names !== undefined && names.length > 0 && names.every((name) => name !== undefined)
+      ? names
+      : undefined
+  })
+
 export const keyFormats = () =>
   form('a list of key formats, each prefix:length:checksum such as lk_:39:crc32 or sk-:51:none', (input) => {
     const formats = listOf(input)?.map(parseKeyFormat)
@@ -104,6 +115,9 @@ const MINTED_RANDOM_CHARACTERS = 22
 /** The longest credential that a Check reads. */
 const LONGEST_KEY = 512
 const HEADER_NAME = /^[a-z0-9!#$%&'*+.^_`|~-]{1,128}$/
+
+const DNS_NAME = /^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*$/
+const URI = /^[A-Za-z][A-Za-z0-9+.-]*:[!-~]+$/
 
 const known = (bound: number | undefined): number => {
   if (bound === undefined) throw new Error('a bound is written wrongly')

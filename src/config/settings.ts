@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import {
   choice,
+  clientNames,
   duration,
   fileMode,
   headerName,
@@ -34,6 +35,11 @@ export const settingsSchema = z.strictObject({
   tls_cert_file: path().describe('PEM certificate chain of the Check server'),
   tls_key_file: path().describe('PEM private key of the Check server'),
   tls_client_ca_file: path().describe('PEM authorities of which a client must show a certificate'),
+  tls_client_names: clientNames()
+    .optional()
+    .describe(
+      'DNS names and URIs, exact, of which a client must have one in its certificate; without it any certificate will do',
+    ),
   health_listen: text('HOST:PORT or off', new RegExp(`^(off|${HOST_AND_PORT})$`))
     .prefault('127.0.0.1:9193')
     .describe('where /livez, /readyz and /metrics are served: HOST:PORT or off'),

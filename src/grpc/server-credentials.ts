@@ -9,6 +9,12 @@ import { isLoopback } from '../kernel/listen-address.ts'
 /** PEM files. A client must show a certificate that the authorities in clientCaFile issued. */
 export type TlsFiles = Readonly<{ certFile: string; keyFile: string; clientCaFile: string }>
 
+export type TlsOptions = TlsFiles &
+  Readonly<{
+    /** DNS names and URIs of which a client's certificate must bear one; undefined admits every certificate. */
+    clientNames: readonly string[] | undefined
+  }>
+
 /** Throws Rejection when the address needs TLS and has none, or a file cannot be used. */
 export const serverCredentials = async (
   address: ListenAddress,

@@ -11,12 +11,14 @@ import { createLimitMetrics } from '../telemetry/limit-metrics.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { AuthorizationDeps, AuthorizationOptions } from './authorization.ts'
 import { AUTHORIZATION_SERVICE, createAuthorization } from './authorization.ts'
+import { admitClients } from './client-names.ts'
 import { createDecisionLog } from './decision-log.ts'
 import { HealthService } from './gen/grpc/health/v1/health.ts'
 import type { Health } from './health.ts'
 import { createHealth } from './health.ts'
 import { createLimitReport } from './limit-report.ts'
-import type { TlsFiles } from './server-credentials.ts'
+import { tolerateResets } from './reset-guard.ts'
+import type { TlsOptions } from './server-credentials.ts'
 import { serverCredentials } from './server-credentials.ts'
 import { bindSocketFile } from './socket-file.ts'
 
@@ -26,7 +28,7 @@ export type GrpcServerOptions = AuthorizationOptions &
     listen: string
     socketMode: number
     socketGroup: string | undefined
-    tls: TlsFiles | undefined
+    tls: TlsOptions | undefined
     /** The largest body that Envoy is configured to send along. */
     maxBodyBytes: number
     /** Between NOT_SERVING and closing, so that health checks notice. */
@@ -58,9 +60,11 @@ export const startGrpcServer = async (
 ): Promise<GrpcServer> => {
   const address = parseListenAddress(options.listen)
   const credentials = await serverCredentials(address, options.tls)
+  const clientNames = options.tls?.clientNames
   const server = new Server({
     'grpc.max_receive_message_length': options.maxBodyBytes + HEAD_ROOM_BYTES,
     'grpc.enable_channelz': 0,
+    interceptors: clientNames === undefined ? [] : [admitClients(clientNames, deps.log)],
   })
   tolerateResets(server)
   // Else grpc-js writes lines of its own kind to standard error.
@@ -96,21 +100,6 @@ const HEAD_ROOM_BYTES = 1_048_576
 
 /** Limits that are remembered as told, some 40 bytes each. */
 const SOFT_LIMITS_TOLD = 100_000
-
-const RESETS = 1_000_000
-
-/**
- * Node closes a connection after a burst of 1,000 streams that its peer resets. Envoy's resets are Checks
- * that outlived its timeout, and innocent ones wait on the same connection. Who may connect is decided by the
- * socket's mode or by TLS, so the guard protects nobody here. grpc-js passes no such option to
- * http2.createServer: its own object is reached.
- */
-const tolerateResets = (server: Server): void => {
-  const http2Options: unknown = Reflect.get(server, 'commonServerOptions')
-  if (typeof http2Options !== 'object' || http2Options === null)
-    throw new Error('grpc-js keeps the options of its HTTP/2 server elsewhere now')
-  Object.assign(http2Options, { streamResetBurst: RESETS, streamResetRate: RESETS })
-}
 
 const listen = async (
   server: Server,

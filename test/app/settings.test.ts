@@ -16,6 +16,7 @@ import { aKeyIn, anApp, mintSecret } from '../support/app-rig.ts'
 import { createAuthority, createCertificate } from '../support/certificates.ts'
 import { aDirectory, onClose } from '../support/closing.ts'
 import { samplesOf, sumIn } from '../support/metrics-page.ts'
+import { channelOf, tlsFiles } from '../support/tls-rig.ts'
 
 /** `drain_delay` needs a process that is told to stop: serve.test.ts. */
 const tested = new Set<string>(['drain_delay'])
@@ -105,6 +106,27 @@ describe('where it stands', () => {
       await expect(stranger.answer(mintSecret())).rejects.toMatchObject({ code: status.UNAVAILABLE })
     },
   )
+
+  bites(['tls_client_names'], 'of those, only who bears a listed name', async () => {
+    const authority = createAuthority('test')
+    const files = await tlsFiles(createCertificate('server', authority), authority)
+    const settings = {
+      tls_cert_file: files.certFile,
+      tls_key_file: files.keyFile,
+      tls_client_ca_file: files.clientCaFile,
+      tls_client_names: 'spiffe://mesh/envoy,other.example',
+    }
+    for (const [uri, told] of [
+      ['spiffe://mesh/envoy', 'resolves'],
+      ['spiffe://mesh/other', 'rejects'],
+    ] as const) {
+      const client = createCertificate('client', authority, { uris: [uri] })
+      const rig = await anApp(settings, channelOf(authority, client))
+      await expect(rig.answer(mintSecret()))[told].toMatchObject(
+        told === 'resolves' ? { reason: 'invalid_key' } : { code: status.PERMISSION_DENIED },
+      )
+    }
+  })
 
   test('beyond loopback, or with a certificate that cannot be read, it does not start', async () => {
     await expect(anApp({ listen: '0.0.0.0:0' })).rejects.toThrow(Rejection)

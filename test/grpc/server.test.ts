@@ -1,14 +1,10 @@
 // Who can reach the server, by which door, with how large a request.
 
-import { once } from 'node:events'
 import { mkdir, readdir, stat, writeFile } from 'node:fs/promises'
-import { connect } from 'node:net'
 import { join } from 'node:path'
-import { credentials, status } from '@grpc/grpc-js'
+import { status } from '@grpc/grpc-js'
 import { describe, expect, it } from 'vitest'
 import { Rejection } from '../../src/kernel/failure.ts'
-import type { Certificate } from '../support/certificates.ts'
-import { createAuthority, createCertificate } from '../support/certificates.ts'
 import { summarise } from '../support/check-client.ts'
 import { aCheckRequest } from '../support/check-requests.ts'
 import { aDirectory } from '../support/closing.ts'
@@ -86,106 +82,6 @@ describe('a TCP port', () => {
       await expect(aServer({ listen })).rejects.toThrow('needs a TLS certificate')
     },
   )
-})
-
-describe('TLS', () => {
-  const authority = createAuthority('latchkey test authority')
-  const certificate = createCertificate('server', authority)
-
-  const filesOf = async (name: string, { certPem, keyPem }: Certificate, clientAuthority: Certificate) => {
-    const directory = await aDirectory()
-    const paths = { certFile: `${name}.crt`, keyFile: `${name}.key`, clientCaFile: 'ca.crt' }
-    await writeFile(join(directory, paths.certFile), certPem)
-    await writeFile(join(directory, paths.keyFile), keyPem)
-    await writeFile(join(directory, paths.clientCaFile), clientAuthority.certPem)
-    return {
-      certFile: join(directory, paths.certFile),
-      keyFile: join(directory, paths.keyFile),
-      clientCaFile: join(directory, paths.clientCaFile),
-    }
-  }
-
-  const channelOf = (client?: Certificate) =>
-    client === undefined
-      ? credentials.createSsl(Buffer.from(authority.certPem))
-      : credentials.createSsl(
-          Buffer.from(authority.certPem),
-          Buffer.from(client.keyPem),
-          Buffer.from(client.certPem),
-        )
-
-  it('answers a client of the authority beyond loopback', async () => {
-    const tls = await filesOf('server', certificate, authority)
-    const { address } = await aServer({ listen: '0.0.0.0:0', tls })
-    const client = aClient(
-      address.replace('0.0.0.0', '127.0.0.1'),
-      channelOf(createCertificate('envoy', authority)),
-    )
-    expect(summarise(await ask(client, aCheckRequest()))).toMatchObject({ allowed: true })
-  })
-
-  it.each([
-    ['without a certificate', undefined],
-    [
-      'with a certificate of another authority',
-      createCertificate('envoy', createAuthority('another authority')),
-    ],
-    [
-      'with a certificate of an authority that took its name',
-      createCertificate('envoy', createAuthority('latchkey test authority')),
-    ],
-  ])('asks nothing on behalf of a client %s', async (_name, certificateOfClient) => {
-    const tls = await filesOf('server', certificate, authority)
-    let checks = 0
-    const { address } = await aServer({ tls }, async () => {
-      checks += 1
-      return anAllow()
-    })
-    await expect(
-      ask(aClient(address, channelOf(certificateOfClient)), aCheckRequest()),
-    ).rejects.toMatchObject({
-      code: status.UNAVAILABLE,
-    })
-    expect(checks).toBe(0)
-  })
-
-  it('says nothing to a client without TLS', async () => {
-    const tls = await filesOf('server', certificate, authority)
-    const { address } = await aServer({ tls })
-    const socket = connect({ host: '127.0.0.1', port: Number(address.split(':')[1]) })
-    socket.end('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
-    socket.on('error', () => {})
-    const heard: Buffer[] = []
-    socket.on('data', (chunk) => heard.push(chunk))
-    await once(socket, 'close')
-    // A TLS alert at most: an HTTP/2 frame would begin with the zero of its length.
-    expect(Buffer.concat(heard)[0]).not.toBe(0)
-  })
-
-  it.each([
-    [
-      'a key that belongs to another certificate',
-      createCertificate('other', authority).keyPem,
-      'do not fit together',
-    ],
-    ['a key that is no PEM', 'nothing', 'is not PEM'],
-  ])('is refused with %s', async (_name, keyPem, words) => {
-    const tls = await filesOf('server', { ...certificate, keyPem }, authority)
-    await expect(aServer({ tls })).rejects.toThrow(words)
-  })
-
-  it('is refused with a file that is not there', async () => {
-    const tls = await filesOf('server', certificate, authority)
-    await expect(aServer({ tls: { ...tls, clientCaFile: '/nowhere/ca.crt' } })).rejects.toThrow(
-      'the TLS client authority cannot be read',
-    )
-  })
-
-  it('is refused on a socket file', async () => {
-    const tls = await filesOf('server', certificate, authority)
-    const listen = `unix:${join(await aDirectory(), 'latchkey.sock')}`
-    await expect(aServer({ listen, tls })).rejects.toThrow('takes no TLS')
-  })
 })
 
 describe('the size of a request', () => {

@@ -7,9 +7,14 @@ export type Certificate = Readonly<{ name: string; certPem: string; keyPem: stri
 /** A self-signed certificate that may sign others. */
 export const createAuthority = (name: string): Certificate => issue(name, undefined, [BASIC_CONSTRAINTS_CA])
 
-/** For a server at 127.0.0.1, ::1 and localhost, or for a client: usable as both. */
-export const createCertificate = (name: string, authority: Certificate): Certificate =>
-  issue(name, authority, [SUBJECT_ALTERNATIVE_NAMES])
+/** For a server at 127.0.0.1, ::1 and localhost, or for a client: usable as both. `names` in place of localhost. */
+export const createCertificate = (
+  name: string,
+  authority: Certificate,
+  names: ClientNames = {},
+): Certificate => issue(name, authority, [alternativeNames(names)])
+
+export type ClientNames = Readonly<{ dns?: readonly string[]; uris?: readonly string[] }>
 
 const issue = (
   name: string,
@@ -58,14 +63,16 @@ const extension = (id: string, value: Buffer): Buffer => sequence(objectId(id), 
 
 const BASIC_CONSTRAINTS_CA = extension('551d13', sequence(tagged(0x01, Buffer.from([0xff]))))
 
-const SUBJECT_ALTERNATIVE_NAMES = extension(
-  '551d11',
-  sequence(
-    tagged(0x82, Buffer.from('localhost')),
-    tagged(0x87, Buffer.from([127, 0, 0, 1])),
-    tagged(0x87, Buffer.concat([Buffer.alloc(15), Buffer.from([1])])),
-  ),
-)
+const alternativeNames = ({ dns = ['localhost'], uris = [] }: ClientNames): Buffer =>
+  extension(
+    '551d11',
+    sequence(
+      ...dns.map((name) => tagged(0x82, Buffer.from(name))),
+      tagged(0x87, Buffer.from([127, 0, 0, 1])),
+      tagged(0x87, Buffer.concat([Buffer.alloc(15), Buffer.from([1])])),
+      ...uris.map((uri) => tagged(0x86, Buffer.from(uri))),
+    ),
+  )
 
 const pem = (der: Buffer): string =>
   [
