@@ -35,15 +35,15 @@ export const findKey = async (
   return key === undefined ? denyInvalidKey('unknown') : { digest, key, registry }
 }
 
-/** A refusal by status, which also makes the next request look again, at most once a second. */
+/** A refusal by status, which also makes the next request look again, at most once a second: but revoked is for ever. */
 export const denyUnusable = (
   deps: { clock: Clock; directory: KeyDirectory },
   { digest, key }: KnownKey,
 ): Deny | undefined => {
   const status = keyStatus(key, deps.clock.now())
   if (status === 'usable') return undefined
-  deps.directory.dropRefused(digest)
   if (status === 'revoked') return { ...denyInvalidKey('revoked'), key }
+  deps.directory.dropRefused(digest)
   return deny(status, WORDS[status], { key })
 }
 

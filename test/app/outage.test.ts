@@ -1,42 +1,151 @@
+// The outage matrix: what each kind of request is answered in each state of the database, and that everything heals by itself.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createClock } from '../../src/kernel/clock.ts'
 import { openStore } from '../../src/store/store.ts'
+import type { AppRig } from '../support/app-rig.ts'
 import { aKeyIn, anApp, mintSecret } from '../support/app-rig.ts'
-import type { MariadbServer } from '../support/mariadb.ts'
-import { startMariadb } from '../support/mariadb.ts'
+import { summarise } from '../support/check-client.ts'
+import { onClose } from '../support/closing.ts'
+import type { OutageDatabase, Trouble } from '../support/outage-database.ts'
+import { startOutageDatabase, TROUBLES } from '../support/outage-database.ts'
+import { until } from '../support/until.ts'
 
-let server: MariadbServer
+let database: OutageDatabase
 beforeAll(async () => {
-  server = await startMariadb()
+  database = await startOutageDatabase()
 })
-afterAll(() => server.stop())
+afterAll(() => database.stop())
 
-test('while the store is away: 503 for what needs it, allow for what does not, still ready; and it heals by itself', async () => {
-  const url = await server.freshDatabase()
+const KINDS = ['unlimited', 'limited', 'unknown', 'malformed', 'revoked'] as const
+type Kind = (typeof KINDS)[number]
+
+/** `allow (stale)`: by what was right lately. 401 is said of what is proven absent and of nothing else. */
+type Told = 'allow' | 'allow (stale)' | '503, Retry-After 1' | '401'
+type Row = Readonly<Record<Kind, Told>>
+
+const HEALTHY: Row = {
+  unlimited: 'allow',
+  limited: 'allow',
+  unknown: '401',
+  malformed: '401',
+  revoked: '401',
+}
+const AWAY: Row = {
+  unlimited: 'allow (stale)',
+  limited: '503, Retry-After 1',
+  unknown: '503, Retry-After 1',
+  malformed: '401',
+  revoked: '401',
+}
+const MATRIX: Readonly<Record<Trouble, Row>> = {
+  // Nobody waits half a second for what is known well enough; a charge is waited for.
+  'slow by 500 ms': { ...HEALTHY, unlimited: 'allow (stale)', limited: 'allow (stale)' },
+  refused: AWAY,
+  killed: AWAY,
+  'half-open': AWAY,
+  'full (1040)': AWAY,
+  'full (1203)': AWAY,
+}
+const AWAY_BEYOND_GRACE: Row = { ...AWAY, unlimited: '503, Retry-After 1', revoked: '503, Retry-After 1' }
+
+test.each(TROUBLES)(
+  '%s: each request is answered as the matrix says, ready all the while; and it heals by itself',
+  async (trouble) => {
+    const rig = await aRig()
+    expect(await rig.row()).toEqual(HEALTHY)
+    expect(await rig.readyz()).toBe(200)
+
+    const end = await database.inflict(trouble)
+    onClose(end)
+    for (let time = 1; time <= 2; time += 1) expect(await rig.row()).toEqual(MATRIX[trouble])
+    expect(await rig.readyz()).toBe(200)
+
+    await end()
+    await untilHealthy(rig, MATRIX[trouble])
+    expect(await rig.readyz()).toBe(200)
+  },
+)
+
+test('beyond the grace what is remembered is no answer any more: 503, and still no 401 for a valid key', async () => {
+  const rig = await aRig({ stale_grace: '0s' })
+  expect(await rig.row()).toEqual(HEALTHY)
+  const end = await database.inflict('refused')
+  onClose(end)
+  expect(await rig.row()).toEqual(AWAY_BEYOND_GRACE)
+  expect(await rig.readyz()).toBe(200)
+  await end()
+  await untilHealthy(rig, AWAY_BEYOND_GRACE)
+})
+
+/** On the way back each answer is that of the trouble or that of health, and none is another. */
+const untilHealthy = (rig: Rig, troubled: Row): Promise<void> =>
+  until(async () => {
+    const row = await rig.row()
+    for (const kind of KINDS)
+      expect([HEALTHY[kind], troubled[kind]].map(answerOf)).toContain(answerOf(row[kind]))
+    return KINDS.every((kind) => row[kind] === HEALTHY[kind])
+  })
+
+/** Without by what it is known. */
+const answerOf = (told: Told): string => told.replace(' (stale)', '')
+
+/** What the store failing may be called; what Latchkey decided is none of these. */
+const CANNOT_KNOW = ['store_unavailable', 'deadline_exceeded', 'overloaded']
+const DAILY = { unit: 'requests', period: 'day', zone: 'UTC', amount: 1_000_000 } as const
+
+type Rig = Readonly<{ app: AppRig; row(): Promise<Row>; readyz(): Promise<number> }>
+
+/** The worst case: with no time to live, every key that the cache holds is asked for again and again. */
+const aRig = async (settings: Readonly<Record<string, string>> = {}): Promise<Rig> => {
+  const url = await database.freshDatabase()
   const preparing = await openStore({ url, clock: createClock() })
   await preparing.migrate()
+  const unlimited = await aKeyIn(preparing)
+  const limited = await aKeyIn(preparing, { limits: [DAILY] })
+  const revoked = await aKeyIn(preparing)
+  await preparing.keyBook.revokeKey(revoked.id)
   await preparing.close()
-  const rig = await anApp({ database_url: url, health_listen: '127.0.0.1:0', cache_positive_ttl: '1h' })
-  const limits = [{ unit: 'requests', period: 'day', zone: 'UTC', amount: 100 }] as const
-  const unlimited = await aKeyIn(rig.app.store)
-  const limited = await aKeyIn(rig.app.store, { limits })
-  const readyz = async () => {
-    const response = await fetch(`http://${rig.app.healthAddress}/readyz`)
-    const { components } = (await response.json()) as { components: { store: { ok: boolean } } }
-    return { status: response.status, storeOk: components.store.ok }
+  const app = await anApp({
+    database_url: url,
+    health_listen: '127.0.0.1:0',
+    cache_unfed_ttl: '1ms',
+    check_timeout: '2s',
+    log_allow_sample_rate: '1',
+    ...settings,
+  })
+  const ask = (path: string) => fetch(`http://${app.app.healthAddress}${path}`)
+  // What the feed tells for the first time makes the cache forget.
+  await until(async () => /^latchkey_feed_staleness/m.test(await (await ask('/metrics')).text()))
+  const secrets: Readonly<Record<Kind, () => string>> = {
+    unlimited: () => unlimited.secret,
+    limited: () => limited.secret,
+    // Never the same one twice: nobody has asked for it before.
+    unknown: mintSecret,
+    malformed: () => `${mintSecret().slice(0, -1)}!`,
+    revoked: () => revoked.secret,
   }
-  for (const { secret } of [unlimited, limited])
-    expect(await rig.answer(secret)).toMatchObject({ allowed: true })
-  expect(await readyz()).toEqual({ status: 200, storeOk: true })
+  const row = async () => {
+    const cells = await Promise.all(
+      KINDS.map(async (kind) => [kind, await tell(app, secrets[kind]())] as const),
+    )
+    return Object.fromEntries(cells) as Row
+  }
+  return { app, row, readyz: async () => (await ask('/readyz')).status }
+}
 
-  await server.halt('kill')
-  expect(await rig.answer(unlimited.secret)).toMatchObject({ allowed: true })
-  expect(await rig.answer(limited.secret)).toMatchObject({ httpStatus: 503, reason: 'store_unavailable' })
-  expect(await rig.answer(mintSecret())).toMatchObject({ httpStatus: 503, reason: 'store_unavailable' })
-  expect(await readyz()).toEqual({ status: 200, storeOk: false })
+const tell = async (rig: AppRig, secret: string): Promise<string> => {
+  const response = await rig.ask(secret)
+  const { allowed, httpStatus, reason } = summarise(response)
+  const id = response.dynamicMetadata?.['decision_id']
+  if (allowed) return rig.log.some((line) => isStale(line, id)) ? 'allow (stale)' : 'allow'
+  if (httpStatus === 401 && reason === 'invalid_key') return '401'
+  const denied = response.httpResponse?.$case === 'deniedResponse' ? response.httpResponse.value : undefined
+  const retryAfter = denied?.headers.find(({ header }) => header?.key === 'retry-after')?.header?.value
+  if (httpStatus === 503 && CANNOT_KNOW.includes(reason)) return `503, Retry-After ${retryAfter}`
+  return `${httpStatus} ${reason}`
+}
 
-  await server.resume()
-  await expect.poll(() => rig.answer(limited.secret), { timeout: 20_000 }).toMatchObject({ allowed: true })
-  expect(await rig.answer(mintSecret())).toMatchObject({ httpStatus: 401, reason: 'invalid_key' })
-  expect(await readyz()).toEqual({ status: 200, storeOk: true })
-})
+const isStale = (line: string, decisionId: unknown): boolean => {
+  const { decision_id, cache } = JSON.parse(line) as Partial<Record<string, unknown>>
+  return decision_id === decisionId && cache === 'stale'
+}
