@@ -14,8 +14,10 @@ import { printChanged, printList, printRecord, toJson } from './print.ts'
 import type { RulesFlags } from './rules-options.ts'
 import { addRulesChangeOptions, rulesChangeOf } from './rules-options.ts'
 import { formatTable } from './table.ts'
+import { waitForReplicas } from './wait-for-replicas.ts'
 
 type ListFlags = StoreFlags & Readonly<{ owner?: string; all?: boolean }>
+type ChangeFlags = StoreFlags & Readonly<{ wait?: boolean }>
 type UpdateFlags = StoreFlags &
   RulesFlags &
   Readonly<{
@@ -76,9 +78,12 @@ const addChange = (
 ): void => {
   storeCommand(keys, `${verb} <id>`, description)
     .option('--json', 'the key as one JSON object')
-    .action((id: string, flags: StoreFlags) =>
+    .option('--wait', 'until every replica has confirmed it')
+    .action((id: string, flags: ChangeFlags) =>
       withStore(flags, context, async (open) => {
-        await printKey(flags, context, open, await change(open.store, id), `${PAST_TENSE[verb]} ${id}`)
+        const changed = await change(open.store, id)
+        if (flags.wait === true) await waitForReplicas(context, open)
+        await printKey(flags, context, open, changed, `${PAST_TENSE[verb]} ${id}`)
       }),
     )
 }

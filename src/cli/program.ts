@@ -1,6 +1,7 @@
 // The command line as a whole: every command below `latchkey`, and how one is run.
 import { Command } from 'commander'
 import { readVersion } from '../config/version.ts'
+import { redacted } from '../kernel/redacted.ts'
 import type { CommandContext } from './command-context.ts'
 import { addDatabaseAccounts } from './database-accounts.ts'
 import { addDemo } from './demo-command.ts'
@@ -15,6 +16,7 @@ import { addModels } from './models.ts'
 import { addOwners } from './owners.ts'
 import { addPolicies } from './policies.ts'
 import { addServe } from './serve.ts'
+import { addTriggers } from './triggers.ts'
 
 /** Runs one command to its end. Errors are told on stderr and become the exit code; nothing is thrown. */
 export const runCommand = async (argv: readonly string[], context: CommandContext): Promise<ExitCode> => {
@@ -23,7 +25,7 @@ export const runCommand = async (argv: readonly string[], context: CommandContex
     return 0
   } catch (error) {
     const words = explainError(error)
-    if (words !== undefined) context.output.note(`latchkey: ${words}`)
+    if (words !== undefined) context.output.note(`latchkey: ${redacted(words)}`)
     return exitCodeOf(error)
   }
 }
@@ -38,11 +40,12 @@ export const createProgram = (context: CommandContext): Command => {
     .configureOutput({
       writeOut: (text) => output.line(text.trimEnd()),
       writeErr: (text) => output.note(text.trimEnd()),
-      outputError: (text, write) => write(`latchkey: ${inOneLine(text)}`),
+      outputError: (text, write) => write(`latchkey: ${redacted(inOneLine(text))}`),
     })
   addServe(program)
   addDemo(program, context)
   addMigrate(program, context)
+  addTriggers(program, context)
   addDatabaseAccounts(program, context)
   addKeys(program, context)
   addOwners(program, context)

@@ -12,6 +12,8 @@ import type { LimitBook } from '../quota/limit-book.ts'
 import type { ChargeForm, ChargeFormInUse, QuotaLedger } from '../quota/quota-ledger.ts'
 import type { Backend } from './backend.ts'
 import { withChangeLog } from './books/change-log.ts'
+import type { FeedTriggers } from './books/feed-triggers.ts'
+import { createFeedTriggers } from './books/feed-triggers.ts'
 import { createKeyBook } from './books/key-book.ts'
 import { createLimitBook } from './books/limit-book.ts'
 import { createOwnerBook } from './books/owner-book.ts'
@@ -34,6 +36,7 @@ export type Store = Readonly<{
   policyBook: PolicyBook
   limitBook: LimitBook
   replicaBook: ReplicaBook
+  feedTriggers: FeedTriggers
   /** What was changed in the store, by whichever process. */
   changes: ChangeSource
   /** Another process changed something: nobody is refused any more by what is remembered of the hot rows. */
@@ -100,6 +103,7 @@ const createStore = (backend: Backend, clock: DatabaseClock): Store => {
     policyBook: createPolicyBook(deps),
     limitBook: createLimitBook(deps),
     replicaBook: createReplicaBook(backend.transactions, clock),
+    feedTriggers: createFeedTriggers(backend.transactions, backend.dialect),
     changes: backend.changes,
     doubtQuotas: () => backend.charges.doubt(),
     onChange: (listener) => {

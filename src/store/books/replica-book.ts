@@ -3,31 +3,22 @@ import type { Clock } from '../../kernel/clock.ts'
 import type { ReplicaBook } from '../../keys/replica-book.ts'
 import type { Transactions } from './book-database.ts'
 
-/** Rows of processes that ended without a good-bye are removed by whoever comes next. */
+/** Rows of processes that ended without a good-bye are removed by whoever says one next. */
 const REMOVED_AFTER_MS = 86_400_000
 
 export const createReplicaBook = (transactions: Transactions, clock: Clock): ReplicaBook => ({
-  confirm: async ({ id, name, position, servesMs }) =>
+  confirm: ({ id, name, position, servesMs }) =>
     transactions.write(async ({ tx }) => {
-      const row = { name, position, serves_ms: servesMs, seen_at: clock.now() }
-      const { numUpdatedRows } = await tx
-        .updateTable('replica')
-        .set(row)
-        .where('id', '=', id)
-        .executeTakeFirstOrThrow()
-      if (numUpdatedRows > 0n) return
-      await tx
-        .deleteFrom('replica')
-        .where('seen_at', '<', row.seen_at - REMOVED_AFTER_MS)
-        .execute()
-      await tx
-        .insertInto('replica')
-        .values({ id, ...row })
-        .execute()
+      const row = { id, name, position, serves_ms: servesMs, seen_at: clock.now() }
+      await tx.replaceInto('replica').values(row).execute()
     }),
   leave: (id) =>
     transactions.write(async ({ tx }) => {
-      await tx.deleteFrom('replica').where('id', '=', id).execute()
+      const oldMs = clock.now() - REMOVED_AFTER_MS
+      await tx
+        .deleteFrom('replica')
+        .where((is) => is.or([is('id', '=', id), is('seen_at', '<', oldMs)]))
+        .execute()
     }),
   heardSince: async (sinceMs) => {
     const rows = await transactions.read((db) =>

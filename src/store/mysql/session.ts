@@ -17,7 +17,7 @@ export const prepareSession = async (
 ): Promise<ServerFacts> => {
   await connection.query('SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED', deadlineMs)
   await connection.query(
-    `SET SESSION sql_mode = '${SQL_MODE}', time_zone = '+00:00', innodb_lock_wait_timeout = ${lockWaitS}, autocommit = 1`,
+    `SET SESSION sql_mode = '${SQL_MODE}', time_zone = '+00:00', innodb_lock_wait_timeout = ${lockWaitS}, autocommit = 1, @latchkey_told = 1`,
     deadlineMs,
   )
   const settings = await readSettings(connection, deadlineMs)
