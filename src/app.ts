@@ -1,4 +1,5 @@
 // The composition root: Config in, running App out. The only file that builds things, in the order in which they start.
+import { createOverloadGuards } from './app/overload-guards.ts'
 import { createCheck } from './check/check.ts'
 import type { KnownKey } from './check/usable-key.ts'
 import { readVersion } from './config/version.ts'
@@ -81,6 +82,8 @@ const start = async (
     clock,
     chargeForm: config.chargeForm,
     chargeObserver: chargeMetrics,
+    // The gate of look-ups lets no more through: there is one queue and not two.
+    mysql: { lookupConnections: config.maxLookups },
   })
   lifecycle.onClose('store', store.close)
   if (applied.length > 0) log.info({ applied }, 'store migrated')
@@ -88,7 +91,9 @@ const start = async (
   for (const warning of await store.durabilityWarnings())
     log.warn({ warning }, 'charges may be lost in a crash')
 
-  const { directory, check } = createDecision(config, { store, clock, chargeMetrics, log }, lifecycle)
+  const { keyStore, ...guards } = createOverloadGuards(config, { store, clock })
+  const guarded = { store: { ...store, keyStore }, clock, chargeMetrics, log }
+  const { directory, check } = createDecision(config, guarded, lifecycle)
 
   let serving = false
   const components = async () => ({ store: await storeComponent(store, clock), serving: { ok: serving } })
@@ -101,7 +106,7 @@ const start = async (
         )
   if (health !== undefined) lifecycle.onClose('health listener', health.close)
 
-  const grpc = await startGrpcServer(serverOptions(config), { check, clock, log })
+  const grpc = await startGrpcServer(serverOptions(config), { ...guards, check, clock, log })
   lifecycle.onClose('check server', async () => {
     serving = false
     await grpc.drain()

@@ -38,6 +38,8 @@ export type Config = Readonly<{
     absentTtlMs: number
   }>
   feedIntervalMs: number
+  maxLookups: number
+  maxInFlight: number
   chargeForm: 'grouped' | 'direct'
   /** 1 to 99, or undefined when switched off. */
   softLimitPercent: number | undefined
@@ -112,6 +114,8 @@ const toConfig = (settings: Settings, environment: Environment): Config => ({
     absentTtlMs: settings.cache_absent_ttl,
   },
   feedIntervalMs: settings.feed_interval,
+  maxLookups: settings.max_lookups,
+  maxInFlight: settings.max_in_flight,
   chargeForm: settings.charge_form,
   softLimitPercent: settings.soft_limit.percent,
   retryHorizonMs: settings.retry_horizon,

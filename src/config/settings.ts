@@ -83,6 +83,12 @@ export const settingsSchema = z.strictObject({
   cache_absent_ttl: duration('1ms', '1h')
     .prefault('1s')
     .describe('how long a key that does not exist is remembered'),
+  max_lookups: wholeNumber(1, 64)
+    .prefault('4')
+    .describe('most keys looked up in the store at once, and connections of a shared store for that'),
+  max_in_flight: wholeNumber(1, 1_000_000)
+    .prefault('2048')
+    .describe('Checks in flight at which keys that are not cached are refused; at twice as many all are'),
   charge_form: choice('grouped', 'direct')
     .prefault('grouped')
     .describe('how charges are made: grouped, many in one statement, or direct, a transaction for each'),

@@ -9,14 +9,17 @@ import type { Decision } from '../check/decision.ts'
 import type { Call } from '../kernel/call.ts'
 import { createCall, withinDeadline } from '../kernel/call.ts'
 import type { Clock } from '../kernel/clock.ts'
+import { Failure } from '../kernel/failure.ts'
 import type { CheckMetrics } from '../telemetry/check-metrics.ts'
+import type { OverloadMetrics } from '../telemetry/overload-metrics.ts'
+import type { AdmissionGate } from './admission-gate.ts'
 import type { CheckOutcome } from './check-outcome.ts'
 import { outcomeOfError } from './check-outcome.ts'
 import { toAuthRequest } from './check-request.ts'
 import type { ResponseContext } from './check-response.ts'
 import { toCheckResponse, toErrorResponse } from './check-response.ts'
 import { startCheckSpan } from './check-span.ts'
-import { deadlineOf } from './deadline.ts'
+import { deadlineOf, hasGivenUp } from './deadline.ts'
 import type { DecisionLog } from './decision-log.ts'
 import {
   AuthorizationService,
@@ -42,6 +45,8 @@ export type AuthorizationDeps = Readonly<{
   /** `undefined` stands for a request that is not HTTP. Throws Failure when it cannot know. */
   check(request: AuthRequest | undefined, call: Call): Promise<Decision>
   clock: Clock
+  admission: AdmissionGate
+  overload: OverloadMetrics
   metrics: CheckMetrics
   logDecision: DecisionLog
   reportLimits: LimitReport
@@ -63,10 +68,9 @@ export const createAuthorization = (
   options: AuthorizationOptions,
   deps: AuthorizationDeps,
 ): handleUnaryCall<Buffer, Buffer> => {
-  const { clock, metrics } = deps
-  const answer: AsyncHandler = async (grpcCall, callback) => {
+  const { clock, metrics, admission } = deps
+  const answer: AsyncHandler = async (grpcCall, callback, call) => {
     const beganMs = clock.monotonicMs()
-    const call = createCall(deadlineOf(grpcCall, clock, options.checkTimeoutMs))
     let answered = false
     // grpc-js says so of every call that ended; before our answer it means that Envoy or its client gave up.
     grpcCall.on('cancelled', () => {
@@ -85,10 +89,27 @@ export const createAuthorization = (
     deps.logDecision(outcome, { decisionId, traceId: span.traceId, durationMs, call })
     metrics.ended({ ...labelsOf(outcome), durationMs, ...call })
   }
-  return (grpcCall, callback) => void answer(grpcCall, callback)
+  /** Neither read nor traced nor logged: what is refused to save work must cost little itself. */
+  const shed = (callback: Callback, call: Call, because: 'in_flight' | 'late', failure: Failure) => {
+    const told = { decisionId: `dec_${randomUUID()}`, call }
+    const { reply, outcome } = encode(outcomeOfError(failure, undefined), told, options, clock)
+    callback(reply.error, reply.response)
+    deps.overload.shed(because)
+    metrics.refused(labelsOf(outcome))
+  }
+  return (grpcCall, callback) => {
+    const call = createCall(deadlineOf(grpcCall, clock, options.checkTimeoutMs))
+    // We are behind by so much that this one has given up: others still wait for theirs.
+    if (hasGivenUp(grpcCall))
+      shed(callback, call, 'late', new Failure('deadline_exceeded', 'the deadline passed before it was read'))
+    else if (!admission.enter())
+      shed(callback, call, 'in_flight', new Failure('overloaded', 'too many Checks are in flight'))
+    else void answer(grpcCall, callback, call).finally(admission.leave)
+  }
 }
 
-type AsyncHandler = (...call: Parameters<handleUnaryCall<Buffer, Buffer>>) => Promise<void>
+type Callback = Parameters<handleUnaryCall<Buffer, Buffer>>[1]
+type AsyncHandler = (...call: [...Parameters<handleUnaryCall<Buffer, Buffer>>, call: Call]) => Promise<void>
 
 const decide = async (
   bytes: Buffer,

@@ -27,6 +27,10 @@ export const deadlineOf = (
   return clock.monotonicMs() + remainingMs - ANSWER_MS
 }
 
+/** Nobody waits any more: its own deadline passed, or it left, before anybody looked at it. */
+export const hasGivenUp = (call: Readonly<{ cancelled: boolean; getDeadline(): Date | number }>): boolean =>
+  call.cancelled || Number(call.getDeadline()) <= machineNowMs()
+
 const tryTimeoutMs = (metadata: Metadata): number => {
   const [value] = metadata.get('x-envoy-expected-rq-timeout-ms')
   return typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : Infinity

@@ -37,7 +37,8 @@ export type GrpcServerOptions = AuthorizationOptions &
     allowLogSampleRate: number
   }>
 
-export type GrpcServerDeps = Pick<AuthorizationDeps, 'check' | 'clock'> & Readonly<{ log: Logger }>
+export type GrpcServerDeps = Pick<AuthorizationDeps, 'check' | 'clock' | 'admission' | 'overload'> &
+  Readonly<{ log: Logger }>
 
 export type GrpcServer = Readonly<{
   /** Where it listens, with the port that it got. */
@@ -75,6 +76,8 @@ export const startGrpcServer = async (
     check: createAuthorization(options, {
       check: deps.check,
       clock: deps.clock,
+      admission: deps.admission,
+      overload: deps.overload,
       metrics: createCheckMetrics(),
       logDecision: createDecisionLog(deps.log, options.allowLogSampleRate),
       reportLimits: createLimitReport({

@@ -17,6 +17,8 @@ export type CheckRecord = Readonly<{
 export type CheckMetrics = Readonly<{
   began(): void
   ended(record: CheckRecord): void
+  /** Answered before it began. */
+  refused(record: Pick<CheckRecord, 'decision' | 'reason'>): void
 }>
 
 /** Instruments of the provider that is registered now: without one they cost nothing and count nothing. */
@@ -45,6 +47,7 @@ export const createCheckMetrics = (): CheckMetrics => {
   // A counter that was never touched is not exported, and an alert on it would never fire the first time.
   for (const counter of [reads, writes, inFlight]) counter.add(0)
   return {
+    refused: ({ decision, reason }) => checks.add(1, { decision, reason }),
     began: () => inFlight.add(1),
     ended(record) {
       inFlight.add(-1)

@@ -22,6 +22,11 @@ export const METRIC = {
   limitsOver: 'latchkey.limits.over',
   feedStaleness: 'latchkey.feed.staleness',
   feedFailures: 'latchkey.feed.failures',
+  checksShed: 'latchkey.checks.shed',
+  lookupsRefused: 'latchkey.lookups.refused',
+  lookupsInFlight: 'latchkey.lookups.in_flight',
+  lookupsWaiting: 'latchkey.lookups.waiting',
+  circuitOpen: 'latchkey.lookups.circuit_open',
   buildInfo: 'latchkey.build_info',
 } as const
 

@@ -16,10 +16,11 @@ import { aKeyIn, anApp, mintSecret } from '../support/app-rig.ts'
 import { createAuthority, createCertificate } from '../support/certificates.ts'
 import { aDirectory, onClose } from '../support/closing.ts'
 import { samplesOf, sumIn } from '../support/metrics-page.ts'
+import { until } from '../support/until.ts'
 import { channelOf, tlsFiles } from '../support/tls-rig.ts'
 
-/** `drain_delay` needs a process that is told to stop: serve.test.ts. */
-const tested = new Set<string>(['drain_delay'])
+/** `drain_delay` needs a process that is told to stop: serve.test.ts; `max_lookups` a shared store: overload.test.ts. */
+const tested = new Set<string>(['drain_delay', 'max_lookups'])
 
 /** Names the settings that the test proves. */
 const bites = (
@@ -213,6 +214,35 @@ describe('a Check', () => {
     const blind = await anApp()
     const other = await aKeyIn(blind.app.store, { rules })
     expect(await blind.answer(other.secret, request(other.secret))).toMatchObject({ allowed: true })
+  })
+})
+
+describe('too much at once', () => {
+  bites(['max_in_flight'], 'first keys that are not cached are refused, at twice as much everything', async () => {
+    const rig = await anApp({
+      max_in_flight: '1',
+      check_timeout: '2s',
+      health_listen: '127.0.0.1:0',
+    })
+    const limited = await aKeyIn(rig.app.store, { limits: [{ ...A_LIMIT, amount: 5 }] })
+    const unlimited = await aKeyIn(rig.app.store)
+    for (const { secret } of [limited, unlimited])
+      expect(await rig.answer(secret)).toMatchObject({ allowed: true })
+    blockStore(rig)
+    const inFlight = async () =>
+      sumIn(
+        samplesOf(await (await fetch(`http://${rig.app.healthAddress}/metrics`)).text()),
+        'latchkey_checks_in_flight',
+      )
+    const held = [rig.answer(limited.secret)]
+    await until(async () => (await inFlight()) === 1)
+    expect(await rig.answer(mintSecret())).toMatchObject({ httpStatus: 503, reason: 'overloaded' })
+    expect(await rig.answer(unlimited.secret)).toMatchObject({ allowed: true })
+    held.push(rig.answer(limited.secret))
+    await until(async () => (await inFlight()) === 2)
+    expect(await rig.answer(unlimited.secret)).toMatchObject({ httpStatus: 503, reason: 'overloaded' })
+    for (const answer of await Promise.all(held)) expect(answer).toMatchObject({ httpStatus: 503 })
+    expect(await rig.answer(unlimited.secret)).toMatchObject({ allowed: true })
   })
 })
 

@@ -126,6 +126,7 @@ it('labels are bounded: no key, no owner, nothing that a client wrote', async ()
     decision: ['allow', 'deny', 'listing'],
     reason: ['none', ...ALL_REASONS],
     outcome: ['none', 'hit', 'absent', 'miss', 'joined', 'refused'],
+    because: ['in_flight', 'late', 'busy', 'queue_full', 'waited_too_long', 'circuit_open'],
     unit: UNITS,
     period: PERIODS,
     subject: ['key', 'organisation', 'team', 'user'],

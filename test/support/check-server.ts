@@ -1,8 +1,10 @@
 // The real gRPC server around a decision that a test makes up.
+import { createAdmissionGate } from '../../src/grpc/admission-gate.ts'
 import type { GrpcServer, GrpcServerDeps } from '../../src/grpc/server.ts'
 import { startGrpcServer } from '../../src/grpc/server.ts'
 import { createClock } from '../../src/kernel/clock.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
+import { createOverloadMetrics } from '../../src/telemetry/overload-metrics.ts'
 
 export const startCheckServer = (
   check: GrpcServerDeps['check'],
@@ -22,5 +24,11 @@ export const startCheckServer = (
       credentialHeaders: ['authorization'],
       ...options,
     },
-    { check, clock: createClock(), log: createLogger({ level: 'silent', format: 'json' }) },
+    {
+      check,
+      clock: createClock(),
+      admission: createAdmissionGate({ maxInFlight: 1_000_000 }),
+      overload: createOverloadMetrics(),
+      log: createLogger({ level: 'silent', format: 'json' }),
+    },
   )

@@ -1,6 +1,7 @@
 // A real server with a small function in place of the decision, and real clients; all closed after each test.
 import type { ChannelCredentials, ClientUnaryCall, ServiceError } from '@grpc/grpc-js'
 import { credentials, Metadata } from '@grpc/grpc-js'
+import { createAdmissionGate } from '../../src/grpc/admission-gate.ts'
 import type { AuthorizationDeps } from '../../src/grpc/authorization.ts'
 import type { CheckRequest, CheckResponse } from '../../src/grpc/gen/envoy/service/auth/v3/external_auth.ts'
 import { AuthorizationClient } from '../../src/grpc/gen/envoy/service/auth/v3/external_auth.ts'
@@ -8,6 +9,7 @@ import type { GrpcServer, GrpcServerOptions } from '../../src/grpc/server.ts'
 import { startGrpcServer } from '../../src/grpc/server.ts'
 import { createClock } from '../../src/kernel/clock.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
+import { createOverloadMetrics } from '../../src/telemetry/overload-metrics.ts'
 import { onClose } from './closing.ts'
 import { anAllow } from './decisions.ts'
 
@@ -30,10 +32,13 @@ export const OPTIONS: GrpcServerOptions = {
 export const aServer = async (
   options: Partial<GrpcServerOptions> = {},
   check: AuthorizationDeps['check'] = async () => anAllow(),
+  maxInFlight = 2_048,
 ): Promise<RunningServer> => {
   const logged: string[] = []
   const log = createLogger({ level: 'info', format: 'json' }, { write: (line) => logged.push(line) })
-  const server = await startGrpcServer({ ...OPTIONS, ...options }, { check, clock: createClock(), log })
+  const guards = { admission: createAdmissionGate({ maxInFlight }), overload: createOverloadMetrics() }
+  const clock = createClock()
+  const server = await startGrpcServer({ ...OPTIONS, ...options }, { check, clock, ...guards, log })
   onClose(() => server.drain())
   return { ...server, logged }
 }

@@ -1,0 +1,83 @@
+// What is refused before it is read: too much in flight, or nobody waits for it any more.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createAdmissionGate } from '../../src/grpc/admission-gate.ts'
+import { hasGivenUp } from '../../src/grpc/deadline.ts'
+import { createLogger } from '../../src/telemetry/logger.ts'
+import type { Telemetry } from '../../src/telemetry/telemetry.ts'
+import { startTelemetry } from '../../src/telemetry/telemetry.ts'
+import { summarise } from '../support/check-client.ts'
+import { aCheckRequest } from '../support/check-requests.ts'
+import { anAllow } from '../support/decisions.ts'
+import { aClient, aServer, ask } from '../support/grpc-rig.ts'
+import { samplesOf, sumIn } from '../support/metrics-page.ts'
+import { until } from '../support/until.ts'
+
+let telemetry: Telemetry
+beforeAll(async () => {
+  const log = createLogger({ level: 'silent', format: 'json' })
+  telemetry = await startTelemetry(
+    { version: '1.2.3', traces: false, metrics: true, serviceName: 'latchkey' },
+    log,
+  )
+})
+afterAll(() => telemetry.close())
+
+describe('the gate', () => {
+  it('stops look-ups at its bound and everything at twice of it, and opens again as Checks are answered', () => {
+    const gate = createAdmissionGate({ maxInFlight: 2 })
+    const seen = Array.from({ length: 5 }, () => [gate.enter(), gate.mayLookUp()])
+    expect(seen).toEqual([
+      [true, true],
+      [true, true],
+      [true, false],
+      [true, false],
+      [false, false],
+    ])
+    for (let each = 0; each < 4; each += 1) gate.leave()
+    expect([gate.inFlight(), gate.mayLookUp(), gate.enter()]).toEqual([0, true, true])
+  })
+})
+
+describe('a Check', () => {
+  it('beyond twice the bound is answered 503 overloaded at once, with Retry-After, and the others are finished', async () => {
+    const allowed = Promise.withResolvers<void>()
+    let begun = 0
+    const check = async () => {
+      begun += 1
+      await allowed.promise
+      return anAllow()
+    }
+    const { address, logged } = await aServer({}, check, 5)
+    const client = aClient(address)
+    const held = Array.from({ length: 10 }, () => ask(client, aCheckRequest()))
+    await until(() => begun === 10)
+    const shed = await ask(client, aCheckRequest())
+    expect(summarise(shed)).toMatchObject({ allowed: false, httpStatus: 503, reason: 'overloaded' })
+    if (shed.httpResponse?.$case !== 'deniedResponse') throw new Error('not refused')
+    const headers = shed.httpResponse.value.headers.map(({ header }) => [header?.key, header?.value])
+    expect(headers).toContainEqual(['retry-after', '1'])
+    expect(begun).toBe(10)
+    expect(logged.filter((line) => line.includes('check failed'))).toEqual([])
+    const samples = samplesOf(await telemetry.renderMetrics())
+    expect(sumIn(samples, 'latchkey_checks_shed_total', { because: 'in_flight' })).toBe(1)
+    expect(sumIn(samples, 'latchkey_checks_total', { reason: 'overloaded' })).toBe(1)
+    allowed.resolve()
+    for (const answer of await Promise.all(held)) expect(summarise(answer)).toMatchObject({ allowed: true })
+    expect(summarise(await ask(client, aCheckRequest()))).toMatchObject({ allowed: true })
+  })
+
+  it('leaves the gate whatever becomes of it', async () => {
+    const { address } = await aServer({}, async () => Promise.reject(new Error('a bug')), 1)
+    const client = aClient(address)
+    for (let each = 0; each < 5; each += 1)
+      expect(summarise(await ask(client, aCheckRequest()))).toMatchObject({ reason: 'internal_error' })
+  })
+
+  it('has been given up when its own deadline passed or its caller left, and not before', () => {
+    const now = performance.timeOrigin + performance.now()
+    expect(hasGivenUp({ cancelled: false, getDeadline: () => now + 60_000 })).toBe(false)
+    expect(hasGivenUp({ cancelled: false, getDeadline: () => Number.POSITIVE_INFINITY })).toBe(false)
+    expect(hasGivenUp({ cancelled: true, getDeadline: () => now + 60_000 })).toBe(true)
+    expect(hasGivenUp({ cancelled: false, getDeadline: () => new Date(now - 60_000) })).toBe(true)
+  })
+})
