@@ -114,6 +114,7 @@ const insertOwner = async (
       ...columns,
     }
     await scope.tx.insertInto('owner').values(owner).execute()
+    scope.changed({ kind: 'owner', id: owner.id })
     if (name === path) return toRecord(owner)
     parentId = owner.id
   }
