@@ -12,6 +12,7 @@ export type TlsConfig = Readonly<{
   clientCaFile: string
   /** DNS names and URIs; undefined admits every certificate of the authorities. */
   clientNames: readonly string[] | undefined
+  reloadIntervalMs: number
 }>
 
 export type Config = Readonly<{
@@ -132,7 +133,13 @@ const toConfig = (settings: Settings, environment: Environment): Config => ({
 const tlsConfig = (settings: Settings): TlsConfig | undefined => {
   const { tls_cert_file: certFile, tls_key_file: keyFile, tls_client_ca_file: clientCaFile } = settings
   if (certFile === undefined || keyFile === undefined || clientCaFile === undefined) return undefined
-  return { certFile, keyFile, clientCaFile, clientNames: settings.tls_client_names }
+  return {
+    certFile,
+    keyFile,
+    clientCaFile,
+    clientNames: settings.tls_client_names,
+    reloadIntervalMs: settings.tls_reload_interval,
+  }
 }
 
 const inOneMessage = (faults: readonly string[]): string => {

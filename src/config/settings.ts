@@ -40,6 +40,11 @@ export const settingsSchema = z.strictObject({
     .describe(
       'DNS names and URIs, exact, of which a client must have one in its certificate; without it any certificate will do',
     ),
+  tls_reload_interval: duration('10ms', '1h')
+    .prefault('10s')
+    .describe(
+      'time between two looks at the TLS files; a change that two looks found alike is taken into use',
+    ),
   health_listen: text('HOST:PORT or off', new RegExp(`^(off|${HOST_AND_PORT})$`))
     .prefault('127.0.0.1:9193')
     .describe('where /livez, /readyz and /metrics are served: HOST:PORT or off'),

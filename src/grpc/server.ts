@@ -19,7 +19,7 @@ import { createHealth } from './health.ts'
 import { createLimitReport } from './limit-report.ts'
 import { tolerateResets } from './reset-guard.ts'
 import type { TlsOptions } from './server-credentials.ts'
-import { serverCredentials } from './server-credentials.ts'
+import { openAdmittance } from './server-credentials.ts'
 import { bindSocketFile } from './socket-file.ts'
 
 export type GrpcServerOptions = AuthorizationOptions &
@@ -60,7 +60,7 @@ export const startGrpcServer = async (
   deps: GrpcServerDeps,
 ): Promise<GrpcServer> => {
   const address = parseListenAddress(options.listen)
-  const credentials = await serverCredentials(address, options.tls)
+  const admittance = await openAdmittance(address, options.tls, deps.log)
   const clientNames = options.tls?.clientNames
   const server = new Server({
     'grpc.max_receive_message_length': options.maxBodyBytes + HEAD_ROOM_BYTES,
@@ -87,12 +87,15 @@ export const startGrpcServer = async (
       }),
     }),
   })
-  const bound = await listen(server, address, credentials, options)
+  const bound = await listen(server, address, admittance.credentials, options).catch((error: unknown) => {
+    admittance.close()
+    throw error
+  })
   let draining: Promise<void> | undefined
   return {
     address: bound,
     setServing: health.setServing,
-    drain: () => (draining ??= drain(server, health, options)),
+    drain: () => (draining ??= drain(server, health, options).finally(admittance.close)),
   }
 }
 

@@ -1,6 +1,6 @@
 // Every setting is tested to bite in the running program; what is not enforced must not exist.
 import { mkdirSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { credentials, status } from '@grpc/grpc-js'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -16,8 +16,8 @@ import { aKeyIn, anApp, mintSecret } from '../support/app-rig.ts'
 import { createAuthority, createCertificate } from '../support/certificates.ts'
 import { aDirectory, onClose } from '../support/closing.ts'
 import { samplesOf, sumIn } from '../support/metrics-page.ts'
-import { until } from '../support/until.ts'
 import { channelOf, tlsFiles } from '../support/tls-rig.ts'
+import { until } from '../support/until.ts'
 
 /** `drain_delay` needs a process that is told to stop: serve.test.ts; `max_lookups` a shared store: overload.test.ts. */
 const tested = new Set<string>(['drain_delay', 'max_lookups'])
@@ -129,6 +129,23 @@ describe('where it stands', () => {
     }
   })
 
+  bites(['tls_reload_interval'], 'renewed files are in use after it', async () => {
+    const authority = createAuthority('test')
+    const files = await tlsFiles(createCertificate('server', authority), authority)
+    const rig = await anApp(
+      {
+        tls_cert_file: files.certFile,
+        tls_key_file: files.keyFile,
+        tls_client_ca_file: files.clientCaFile,
+        tls_reload_interval: '10ms',
+      },
+      channelOf(authority, createCertificate('client', authority)),
+    )
+    await tlsFiles(createCertificate('renewed', authority), authority, dirname(files.certFile))
+    await until(() => rig.log.some((line) => line.includes('TLS files reloaded')))
+    expect(await rig.answer(mintSecret())).toMatchObject({ reason: 'invalid_key' })
+  })
+
   test('beyond loopback, or with a certificate that cannot be read, it does not start', async () => {
     await expect(anApp({ listen: '0.0.0.0:0' })).rejects.toThrow(Rejection)
     const absent = { tls_cert_file: '/absent', tls_key_file: '/absent', tls_client_ca_file: '/absent' }
@@ -218,32 +235,36 @@ describe('a Check', () => {
 })
 
 describe('too much at once', () => {
-  bites(['max_in_flight'], 'first keys that are not cached are refused, at twice as much everything', async () => {
-    const rig = await anApp({
-      max_in_flight: '1',
-      check_timeout: '2s',
-      health_listen: '127.0.0.1:0',
-    })
-    const limited = await aKeyIn(rig.app.store, { limits: [{ ...A_LIMIT, amount: 5 }] })
-    const unlimited = await aKeyIn(rig.app.store)
-    for (const { secret } of [limited, unlimited])
-      expect(await rig.answer(secret)).toMatchObject({ allowed: true })
-    blockStore(rig)
-    const inFlight = async () =>
-      sumIn(
-        samplesOf(await (await fetch(`http://${rig.app.healthAddress}/metrics`)).text()),
-        'latchkey_checks_in_flight',
-      )
-    const held = [rig.answer(limited.secret)]
-    await until(async () => (await inFlight()) === 1)
-    expect(await rig.answer(mintSecret())).toMatchObject({ httpStatus: 503, reason: 'overloaded' })
-    expect(await rig.answer(unlimited.secret)).toMatchObject({ allowed: true })
-    held.push(rig.answer(limited.secret))
-    await until(async () => (await inFlight()) === 2)
-    expect(await rig.answer(unlimited.secret)).toMatchObject({ httpStatus: 503, reason: 'overloaded' })
-    for (const answer of await Promise.all(held)) expect(answer).toMatchObject({ httpStatus: 503 })
-    expect(await rig.answer(unlimited.secret)).toMatchObject({ allowed: true })
-  })
+  bites(
+    ['max_in_flight'],
+    'first keys that are not cached are refused, at twice as much everything',
+    async () => {
+      const rig = await anApp({
+        max_in_flight: '1',
+        check_timeout: '2s',
+        health_listen: '127.0.0.1:0',
+      })
+      const limited = await aKeyIn(rig.app.store, { limits: [{ ...A_LIMIT, amount: 5 }] })
+      const unlimited = await aKeyIn(rig.app.store)
+      for (const { secret } of [limited, unlimited])
+        expect(await rig.answer(secret)).toMatchObject({ allowed: true })
+      blockStore(rig)
+      const inFlight = async () =>
+        sumIn(
+          samplesOf(await (await fetch(`http://${rig.app.healthAddress}/metrics`)).text()),
+          'latchkey_checks_in_flight',
+        )
+      const held = [rig.answer(limited.secret)]
+      await until(async () => (await inFlight()) === 1)
+      expect(await rig.answer(mintSecret())).toMatchObject({ httpStatus: 503, reason: 'overloaded' })
+      expect(await rig.answer(unlimited.secret)).toMatchObject({ allowed: true })
+      held.push(rig.answer(limited.secret))
+      await until(async () => (await inFlight()) === 2)
+      expect(await rig.answer(unlimited.secret)).toMatchObject({ httpStatus: 503, reason: 'overloaded' })
+      for (const answer of await Promise.all(held)) expect(answer).toMatchObject({ httpStatus: 503 })
+      expect(await rig.answer(unlimited.secret)).toMatchObject({ allowed: true })
+    },
+  )
 })
 
 describe('a charge', () => {

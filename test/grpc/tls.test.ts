@@ -1,12 +1,18 @@
 // Who is answered behind TLS: a client with a certificate of the authority and, when names are listed, one of those.
 
 import { once } from 'node:events'
+import { appendFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
-import { status } from '@grpc/grpc-js'
+import { connect as connectTls } from 'node:tls'
+import { connectivityState, status } from '@grpc/grpc-js'
 import { describe, expect, it } from 'vitest'
 import { namesIn } from '../../src/grpc/client-names.ts'
 import { HealthClient } from '../../src/grpc/gen/grpc/health/v1/health.ts'
+import type { TlsOptions } from '../../src/grpc/server-credentials.ts'
+import { readTlsFiles } from '../../src/grpc/tls-material.ts'
+import { startTlsReload } from '../../src/grpc/tls-reload.ts'
+import { createLogger } from '../../src/telemetry/logger.ts'
 import { createAuthority, createCertificate } from '../support/certificates.ts'
 import { summarise } from '../support/check-client.ts'
 import { aCheckRequest } from '../support/check-requests.ts'
@@ -14,6 +20,7 @@ import { aDirectory, onClose } from '../support/closing.ts'
 import { anAllow } from '../support/decisions.ts'
 import { aClient, aServer, ask } from '../support/grpc-rig.ts'
 import { channelOf, tlsFiles } from '../support/tls-rig.ts'
+import { until } from '../support/until.ts'
 
 describe('TLS', () => {
   const authority = createAuthority('latchkey test authority')
@@ -163,6 +170,136 @@ describe('a list of client names', () => {
     const asked = Array.from({ length: 50 }, () => ask(client, aCheckRequest()).catch(() => {}))
     await Promise.all(asked)
     expect(logged.filter((line) => line.includes('client refused'))).toHaveLength(1)
+  })
+})
+
+describe('TLS files that change', () => {
+  const authority = createAuthority('latchkey test authority')
+  const old = createCertificate('old', authority)
+  const renewed = createCertificate('renewed', authority)
+
+  /** A server on `old`, with a client that connected by then. */
+  const aReloadingServer = async (folder?: string) => {
+    const tls = await tlsFiles(old, authority, folder)
+    const server = await aServer({ tls })
+    const standing = aClient(server.address, channelOf(authority, createCertificate('envoy', authority)))
+    expect(summarise(await ask(standing, aCheckRequest()))).toMatchObject({ allowed: true })
+    return { ...server, tls, standing }
+  }
+
+  /** The name in the certificate that a new connection is shown; undefined when it is refused. */
+  const shownTo = (address: string, client = createCertificate('envoy', authority)) => {
+    const { promise, resolve } = Promise.withResolvers<string | undefined>()
+    const socket = connectTls({
+      host: '127.0.0.1',
+      port: Number(address.split(':')[1]),
+      ca: authority.certPem,
+      cert: client.certPem,
+      key: client.keyPem,
+      ALPNProtocols: ['h2'],
+    })
+    // In TLS 1.3 the client has done its part before the server looked at its certificate: hear what it says then.
+    socket.once('data', () => resolve(String(socket.getPeerCertificate().subject.CN)))
+    socket.on('error', () => resolve(undefined)).on('close', () => resolve(undefined))
+    return promise.finally(() => socket.destroy())
+  }
+
+  const told = ({ logged }: { readonly logged: readonly string[] }, words: string) =>
+    logged.filter((line) => line.includes(words)).length
+
+  const replaced = {
+    'in place': async ({ certFile, keyFile }: TlsOptions) => {
+      await writeFile(certFile, renewed.certPem)
+      await writeFile(keyFile, renewed.keyPem)
+    },
+    'by a rename': async ({ certFile, keyFile }: TlsOptions) => {
+      for (const [path, content] of [
+        [keyFile, renewed.keyPem],
+        [certFile, renewed.certPem],
+      ] as const) {
+        await writeFile(`${path}.new`, content)
+        await rename(`${path}.new`, path)
+      }
+    },
+  }
+
+  it.each(Object.entries(replaced))(
+    '%s are shown to new connections, and those that stand go on',
+    async (_how, replace) => {
+      const server = await aReloadingServer()
+      const channel = server.standing.getChannel()
+      await replace(server.tls)
+      await until(() => told(server, 'TLS files reloaded') > 0)
+      expect(await shownTo(server.address)).toBe('renewed')
+      expect(channel.getConnectivityState(false)).toBe(connectivityState.READY)
+      expect(summarise(await ask(server.standing, aCheckRequest()))).toMatchObject({ allowed: true })
+      expect(told(server, 'TLS files reloaded')).toBe(1)
+    },
+  )
+
+  it('as Kubernetes swaps a mounted secret, by the symbolic link above them, are shown as well', async () => {
+    const folder = await aDirectory()
+    await tlsFiles(old, authority, join(folder, '..1'))
+    await tlsFiles(renewed, authority, join(folder, '..2'))
+    await symlink('..1', join(folder, '..data'))
+    const paths = { certFile: 'tls.crt', keyFile: 'tls.key', clientCaFile: 'ca.crt' }
+    for (const name of Object.values(paths)) await symlink(join('..data', name), join(folder, name))
+    const at = (name: keyof typeof paths) => join(folder, paths[name])
+    const tls = { certFile: at('certFile'), keyFile: at('keyFile'), clientCaFile: at('clientCaFile') }
+    const server = await aServer({ tls: { ...tls, clientNames: undefined, reloadIntervalMs: 10 } })
+    expect(await shownTo(server.address)).toBe('old')
+    await symlink('..2', join(folder, '..data_tmp'))
+    await rename(join(folder, '..data_tmp'), join(folder, '..data'))
+    await until(() => told(server, 'TLS files reloaded') > 0)
+    expect(await shownTo(server.address)).toBe('renewed')
+  })
+
+  it('with another client authority admit its clients, and those of the old one no more', async () => {
+    const other = createAuthority('another authority')
+    const server = await aReloadingServer()
+    const newcomer = createCertificate('envoy', other)
+    expect(await shownTo(server.address, newcomer)).toBeUndefined()
+    await writeFile(server.tls.clientCaFile, other.certPem)
+    await until(() => told(server, 'TLS files reloaded') > 0)
+    expect(await shownTo(server.address, newcomer)).toBe('old')
+    expect(await shownTo(server.address)).toBeUndefined()
+  })
+
+  const half = renewed.certPem.slice(0, renewed.certPem.length / 2)
+  it.each<[string, (tls: TlsOptions) => Promise<void>]>([
+    ['of which one is gone', ({ keyFile }) => rm(keyFile)],
+    ['of which one is empty', ({ clientCaFile }) => writeFile(clientCaFile, '')],
+    ['of which one is half written', ({ certFile }) => writeFile(certFile, half)],
+    ['with half an authority after a whole one', ({ clientCaFile }) => appendFile(clientCaFile, half)],
+    ['with a certificate that has another key', ({ certFile }) => writeFile(certFile, renewed.certPem)],
+  ])('%s are told once as an error, and the old ones stay until they are whole', async (_how, spoil) => {
+    const server = await aReloadingServer()
+    await spoil(server.tls)
+    await until(() => told(server, 'cannot be used') > 0)
+    expect(await shownTo(server.address)).toBe('old')
+    expect(told(server, '"level":"error"')).toBe(1)
+    await tlsFiles(renewed, authority, join(server.tls.certFile, '..'))
+    await until(() => told(server, 'TLS files reloaded') > 0)
+    expect(await shownTo(server.address)).toBe('renewed')
+  })
+
+  it('are not judged while they are being written', async () => {
+    const logged: string[] = []
+    const log = createLogger({ level: 'info', format: 'json' }, { write: (line) => logged.push(line) })
+    const files = await tlsFiles(old, authority)
+    const reload = startTlsReload(await readTlsFiles(files), { files, intervalMs: 3_600_000, log })
+    onClose(reload.stop)
+    await writeFile(files.certFile, renewed.certPem)
+    await reload.look()
+    await writeFile(files.keyFile, renewed.keyPem)
+    await reload.look()
+    expect(logged).toEqual([])
+    await reload.look()
+    expect([told({ logged }, 'TLS files reloaded'), logged.length]).toEqual([1, 1])
+    await reload.look()
+    await rm(files.keyFile)
+    for (let each = 0; each < 4; each += 1) await reload.look()
+    expect([told({ logged }, 'cannot be used'), logged.length]).toEqual([1, 2])
   })
 })
 

@@ -23,7 +23,7 @@ export const tlsFiles = async (
     writeFile(keyFile, keyPem),
     writeFile(clientCaFile, clientAuthority.certPem),
   ])
-  return { certFile, keyFile, clientCaFile, clientNames: undefined }
+  return { certFile, keyFile, clientCaFile, clientNames: undefined, reloadIntervalMs: 10 }
 }
 
 /** Trusts servers of the authority; shows the certificate of the client, if it has one. */
