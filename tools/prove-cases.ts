@@ -75,9 +75,27 @@ export const CASES: readonly Case[] = [
     files: ['test/chaos/quota-stacked.test.ts'],
   },
   {
+    name: 'restarts',
+    guarantee:
+      'Two Latchkeys restarted in turn, and one by its successor, 20 times at 500 requests a second: none fails, none is charged twice',
+    files: ['test/chaos/restarts.test.ts'],
+  },
+  {
+    name: 'fuzz',
+    guarantee:
+      'A minute of damaged messages and HTTP/2 frames against the socket: no crash, no Allow, bounded memory (LATCHKEY_FUZZ_SECONDS: longer)',
+    files: ['test/chaos/fuzz.test.ts'],
+  },
+  {
     name: 'galera',
     guarantee:
       'Three Galera nodes charged through at once, killed and frozen in turn: no row over, no acknowledged charge missing',
     files: ['test/chaos/galera.test.ts'],
+  },
+  {
+    name: 'outages',
+    guarantee:
+      'MariaDB killed for a minute, slowed, full, half-open, at 500 requests a second through Envoy: cached keys served, no 401 for a valid key, no restart',
+    files: ['test/chaos/outage.test.ts'],
   },
 ]

@@ -3,15 +3,18 @@ import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import { parse } from 'yaml'
+import { parse, parseDocument } from 'yaml'
 import { envoyConfig, envoyFile } from '../../src/cli/demo/envoy-config.ts'
 import { OWN_HEADER_NAMES } from '../../src/grpc/upstream-headers.ts'
 import { ENVOYS, envoyOf } from '../support/tested-envoys.ts'
 
 const run = promisify(execFile)
 
+const HCM = ['static_resources', 'listeners', 0, 'filter_chains', 0, 'filters', 0, 'typed_config']
+const LATCHKEY = ['static_resources', 'clusters', 0]
+
 describe.each(ENVOYS)('Envoy %s', (version) => {
-  it.each(['demo', 'sidecar'])('accepts envoy/%s.yaml as it is shipped', async (name) => {
+  it.each(['demo', 'sidecar', 'two-sidecars'])('accepts envoy/%s.yaml as it is shipped', async (name) => {
     const { path } = await envoyOf(version)
     const { stdout } = await run(path, ['--mode', 'validate', '--log-level', 'warn', '-c', envoyFile(name)])
     expect(stdout).toContain('OK')
@@ -28,6 +31,20 @@ it('the demo changes addresses and nothing else', async () => {
     changed,
   )
   expect(parse(back)).toEqual(parse(shipped))
+})
+
+it('with two Latchkeys only how they are asked is different', async () => {
+  const recipe = async (name: string) => parseDocument(await readFile(envoyFile(name), 'utf8'))
+  const [one, two] = await Promise.all([recipe('sidecar'), recipe('two-sidecars')])
+  const service = [...HCM, 'http_filters', 0, 'typed_config', 'grpc_service']
+  for (const document of [one, two]) {
+    for (const part of [['timeout'], ['retry_policy', 'num_retries'], ['retry_policy', 'retry_back_off']])
+      expect(document.deleteIn([...service, ...part])).toBe(true)
+    expect(document.deleteIn([...LATCHKEY, 'load_assignment'])).toBe(true)
+  }
+  for (const part of ['health_checks', 'common_lb_config'])
+    expect(two.deleteIn([...LATCHKEY, part])).toBe(true)
+  expect(two.toJS()).toEqual(one.toJS())
 })
 
 it('what leaves for a provider outside carries none of our headers', async () => {

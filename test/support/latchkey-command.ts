@@ -17,7 +17,7 @@ export type RunOptions = Readonly<{
 const LATCHKEY = resolve(import.meta.dirname, '../../bin/latchkey')
 
 /** Node keeps what it compiled here, by content, which nearly halves the start of each of some 150 processes. */
-const COMPILE_CACHE = resolve(import.meta.dirname, '../../.cache/node-compile')
+export const COMPILE_CACHE = resolve(import.meta.dirname, '../../.cache/node-compile')
 
 export const startLatchkey = (args: readonly string[], { env = {}, directory }: RunOptions): ChildProcess =>
   spawn(LATCHKEY, args, {
