@@ -81,9 +81,12 @@ test('TianjiLLM, an unknown guardrail: it cannot be set, not be removed while it
 
 type Bite = readonly [draft: Partial<KeyDraft>, reason: string]
 
-/** Whatever can be said about a key, by the words in which it is said, and how a request meets it. */
+/** Whatever can be said about a key, by the words in which it is said, and how a request meets it; its fail mode takes an outage. */
 const FIELDS: Readonly<
-  Record<Exclude<keyof KeyDraft, 'name' | 'ownerPath' | 'digest' | 'hint' | 'rules' | 'limits'>, Bite>
+  Record<
+    Exclude<keyof KeyDraft, 'name' | 'ownerPath' | 'digest' | 'hint' | 'rules' | 'limits' | 'failMode'>,
+    Bite
+  >
 > = {
   expiresAtMs: [{ notBeforeMs: 1, expiresAtMs: 2 }, 'key_expired'],
   notBeforeMs: [{ notBeforeMs: Date.now() + DAY_MS }, 'key_not_yet_valid'],
