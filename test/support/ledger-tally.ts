@@ -32,7 +32,7 @@ export type TallyWriter = Readonly<{
 const COLUMNS = ['asked', ...ANSWERS] as const
 const FIRST_PLAN = 1 + OBSERVED.length
 
-/** Number of this state, what was observed, the plans, the number again. */
+/** Number of this state, what was observed, the plans, and what tells the whole from a mixture. */
 const lengthFor = (plans: number): number => FIRST_PLAN + plans * COLUMNS.length + 1
 
 /** A state is written over the last but one, so that one that was cut short leaves a whole one. */
@@ -46,7 +46,7 @@ export const createTally = (path: string, plans: number): TallyWriter => {
   const write = () => {
     const number = (values[0] ?? 0) + 1
     values[0] = number
-    values[values.length - 1] = number
+    values[values.length - 1] = digestOf(values)
     writeSync(file, values, 0, values.byteLength, (number % 2) * values.byteLength)
   }
   write()
@@ -81,11 +81,24 @@ export const readTally = (path: string, plans: number): Tally => {
     const bytes = readFileSync(path)
     const both = new Float64Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength))
     const whole = [both.subarray(0, length), both.subarray(length)]
-      .filter((state) => state.length === length && state[0] === state[length - 1])
+      .filter((state) => state.length === length && state[length - 1] === digestOf(state))
       .toSorted((a, b) => (b[0] ?? 0) - (a[0] ?? 0))[0]
     if (whole !== undefined) return toTally(whole, plans)
   }
 }
+
+/**
+ * Of all but the last. Who reads while another process writes may be passed by it in the middle, and then finds the beginning and the end
+ * of one state and between them another one, in which a unit was answered that was not asked for yet.
+ */
+const digestOf = (state: Float64Array): number => {
+  let digest = 1
+  for (let at = 0; at < state.length - 1; at += 1)
+    digest = (Math.imul(digest, DIGEST_FACTOR) + (state[at] ?? 0)) | 0
+  return digest
+}
+
+const DIGEST_FACTOR = 2_654_435_761
 
 const toTally = (values: Float64Array, plans: number): Tally => {
   const named = <K extends string>(names: readonly K[], from: number): Record<K, number> => {
