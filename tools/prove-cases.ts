@@ -43,8 +43,13 @@ export const CASES: readonly Case[] = [
   },
   {
     name: 'secrets',
+    guarantee: '1,000 keys through every path and error: none in a log, span, metric, answer or output',
+    files: ['test/secrets/canary'],
+  },
+  {
+    name: 'accounts',
     guarantee: 'Each account of the database does its work, and is refused what it should not do',
-    files: ['test/secrets'],
+    files: ['test/secrets/database-accounts.test.ts'],
   },
   {
     name: 'envoys',
@@ -75,6 +80,17 @@ export const CASES: readonly Case[] = [
     files: ['test/chaos/quota-stacked.test.ts'],
   },
   {
+    name: 'revocation',
+    guarantee:
+      '1,000 uncharged keys revoked while 10 replicas are asked 20 times a second each: all refuse, and how soon',
+    files: ['test/chaos/revocation.test.ts'],
+  },
+  {
+    name: 'revocation-charged',
+    guarantee: 'No charged Check sent after its key was revoked is admitted, by any process on either store',
+    files: ['test/chaos/revocation-charged.test.ts'],
+  },
+  {
     name: 'restarts',
     guarantee:
       'Two Latchkeys restarted in turn, and one by its successor, 20 times at 500 requests a second: none fails, none is charged twice',
@@ -85,6 +101,12 @@ export const CASES: readonly Case[] = [
     guarantee:
       'A minute of damaged messages and HTTP/2 frames against the socket: no crash, no Allow, bounded memory (LATCHKEY_FUZZ_SECONDS: longer)',
     files: ['test/chaos/fuzz.test.ts'],
+  },
+  {
+    name: 'overload',
+    guarantee:
+      'Ten times as many unknown keys as known ones: four look-ups at once; three times as many Checks as can be answered',
+    files: ['test/chaos/overload.test.ts'],
   },
   {
     name: 'galera',
