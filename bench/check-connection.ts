@@ -6,14 +6,18 @@ import { BinaryReader } from '@bufbuild/protobuf/wire'
 
 export type CheckConnection = Readonly<{
   /** Sends an encoded CheckRequest; the gRPC status in the CheckResponse, `unset` when there is none. */
-  ask(question: Buffer): Promise<number | 'unset'>
+  ask(question: Buffer): Promise<number | 'unset' | 'late'>
   close(): void
 }>
 
 type Asked = Readonly<{
-  resolve: (status: number | 'unset') => void
+  resolve: (status: number | 'unset' | 'late') => void
   reject: (error: Error) => void
+  timer: NodeJS.Timeout | undefined
 }> & { status: number | 'unset' }
+
+/** A question that the window does not take yet. */
+type Held = Readonly<{ stream: number; data: Buffer }>
 
 const FRAME_HEAD = 9
 const DATA = 0
@@ -28,14 +32,21 @@ const END_STREAM = 1
 const END_HEADERS = 4
 const FIRST_WINDOW = 65_535
 
-/** One connection, as each worker of Envoy has one. Any answer but a message on an open stream is an error. */
-export const openCheckConnection = async (path: string): Promise<CheckConnection> => {
+/**
+ * One connection, as each worker of Envoy has one. Any answer but a message on an open stream is an error. With `timeoutMs` each call
+ * says how long it waits, as Envoy's does, and is reset when that is over: `late`.
+ */
+export const openCheckConnection = async (
+  path: string,
+  { timeoutMs }: Readonly<{ timeoutMs?: number }> = {},
+): Promise<CheckConnection> => {
+  const headerBlock = headerBlockOf(timeoutMs)
   const socket = connect(path)
   await once(socket, 'connect')
   const asked = new Map<number, Asked>()
   /** What the server takes until it says more; whoever finds it too small waits for that. */
   let window = FIRST_WINDOW
-  const held: Buffer[] = []
+  const held: Held[] = []
   let lastStream = -1
 
   const write = (bytes: Buffer) => {
@@ -48,12 +59,23 @@ export const openCheckConnection = async (path: string): Promise<CheckConnection
   const writeHeld = () => {
     for (let next = held[0]; next !== undefined && countedOf(next) <= window; next = held[0]) {
       held.shift()
+      // Who has given up meanwhile sends nothing more.
+      if (!asked.has(next.stream)) continue
       window -= countedOf(next)
-      write(next)
+      write(next.data)
     }
   }
+  const giveUp = (stream: number) => {
+    const one = asked.get(stream)
+    asked.delete(stream)
+    write(frame(RST_STREAM, 0, stream, CANCEL))
+    one?.resolve('late')
+  }
   const fail = (error: Error) => {
-    for (const { reject } of asked.values()) reject(error)
+    for (const { reject, timer } of asked.values()) {
+      clearTimeout(timer)
+      reject(error)
+    }
     asked.clear()
     socket.destroy()
   }
@@ -69,6 +91,7 @@ export const openCheckConnection = async (path: string): Promise<CheckConnection
     if (type === GOAWAY || type === RST_STREAM) fail(new Error(`the server sent a frame of type ${type}`))
     if ((type === DATA || type === HEADERS) && (flags & END_STREAM) !== 0 && one !== undefined) {
       asked.delete(stream)
+      clearTimeout(one.timer)
       one.resolve(one.status)
     }
   }
@@ -79,8 +102,11 @@ export const openCheckConnection = async (path: string): Promise<CheckConnection
     ask: (question) =>
       new Promise((resolve, reject) => {
         lastStream += 2
-        asked.set(lastStream, { resolve, reject, status: 'unset' })
-        held.push(callOf(lastStream, question))
+        const stream = lastStream
+        const timer = timeoutMs === undefined ? undefined : setTimeout(() => giveUp(stream), timeoutMs)
+        asked.set(stream, { resolve, reject, timer, status: 'unset' })
+        write(frame(HEADERS, END_HEADERS, stream, headerBlock))
+        held.push({ stream, data: dataOf(stream, question) })
         writeHeld()
       }),
     close: () => socket.end(),
@@ -118,6 +144,8 @@ const frame = (type: number, flags: number, stream: number, payload: Uint8Array)
 
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
 const NOTHING = new Uint8Array()
+/** RFC 9113, 7: no longer needed. */
+const CANCEL = Buffer.from([0, 0, 0, 8])
 /** All that a connection may ever receive: a measurement needs less. */
 const A_LOT = Buffer.from([0x7f, 0xff, 0x00, 0x00])
 
@@ -132,31 +160,29 @@ const literal = (name: string | number, value: string): Buffer =>
         Buffer.from(value),
       ])
 
-const HEADER_BLOCK = Buffer.concat([
-  // :method POST and :scheme http are in the static table as they are; :path and :authority with their names.
-  Buffer.from([0x83, 0x86]),
-  literal(4, '/envoy.service.auth.v3.Authorization/Check'),
-  literal(1, 'latchkey'),
-  literal('content-type', 'application/grpc'),
-  literal('te', 'trailers'),
-])
+const headerBlockOf = (timeoutMs: number | undefined): Buffer =>
+  Buffer.concat([
+    // :method POST and :scheme http are in the static table as they are; :path and :authority with their names.
+    Buffer.from([0x83, 0x86]),
+    literal(4, '/envoy.service.auth.v3.Authorization/Check'),
+    literal(1, 'latchkey'),
+    literal('content-type', 'application/grpc'),
+    literal('te', 'trailers'),
+    ...(timeoutMs === undefined ? [] : [literal('grpc-timeout', `${timeoutMs}m`)]),
+  ])
 
-const DATA_AT = FRAME_HEAD + HEADER_BLOCK.length
 const MESSAGE_HEAD = 5
 
-const callOf = (stream: number, question: Buffer): Buffer => {
+const dataOf = (stream: number, question: Buffer): Buffer => {
   const data = Buffer.allocUnsafe(MESSAGE_HEAD + question.length)
   data[0] = 0
   data.writeUInt32BE(question.length, 1)
   data.set(question, MESSAGE_HEAD)
-  return Buffer.concat([
-    frame(HEADERS, END_HEADERS, stream, HEADER_BLOCK),
-    frame(DATA, END_STREAM, stream, data),
-  ])
+  return frame(DATA, END_STREAM, stream, data)
 }
 
 /** Only DATA counts against a window, without the frame's head. */
-const countedOf = (call: Buffer): number => call.length - DATA_AT - FRAME_HEAD
+const countedOf = ({ data }: Held): number => data.length - FRAME_HEAD
 
 /** `CheckResponse.status.code`: field 1 of field 1. An empty status is code 0, and none at all must never come. */
 const statusOf = (message: Buffer): number | 'unset' => {

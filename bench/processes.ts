@@ -6,7 +6,7 @@ import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { START } from './load-program.ts'
 
-type Program = 'load-checks.ts' | 'load-http.ts' | 'load-quota.ts'
+type Program = 'load-checks.ts' | 'load-http.ts' | 'load-open.ts' | 'load-quota.ts'
 
 /** Runs a load program to its end; `core` is where it may run. */
 export const runLoad = async <Result>(

@@ -19,8 +19,8 @@ import { samplesOf, sumIn } from '../support/metrics-page.ts'
 import { channelOf, tlsFiles } from '../support/tls-rig.ts'
 import { until } from '../support/until.ts'
 
-/** `drain_delay` needs a process that is told to stop: serve.test.ts; `max_lookups` a shared store: overload.test.ts. */
-const tested = new Set<string>(['drain_delay', 'max_lookups'])
+/** `drain_delay` needs a process that is told to stop: serve.test.ts. */
+const tested = new Set<string>(['drain_delay'])
 
 /** Names the settings that the test proves. */
 const bites = (
@@ -235,6 +235,35 @@ describe('a Check', () => {
 })
 
 describe('too much at once', () => {
+  bites(['max_lookups'], 'of many keys that are not cached so many are looked up at once', async () => {
+    for (const max of [1, 3]) {
+      const rig = await anApp({ max_lookups: `${max}`, health_listen: '127.0.0.1:0' })
+      const { keyStore } = rig.app.store
+      const { find } = keyStore
+      const released = Promise.withResolvers<void>()
+      const [underWay, seen]: [Set<object>, number[]] = [new Set(), []]
+      Object.assign(keyStore, {
+        find: async (...asked: Parameters<typeof find>) => {
+          const [, , call] = asked
+          seen.push(underWay.add(call).size)
+          await released.promise
+          underWay.delete(call)
+          return find(...asked)
+        },
+      } satisfies typeof keyStore)
+      const asked = Array.from({ length: 12 }, () => rig.answer(mintSecret()))
+      await until(async () => {
+        const samples = samplesOf(await (await fetch(`http://${rig.app.healthAddress}/metrics`)).text())
+        return sumIn(samples, 'latchkey_checks_in_flight') + sumIn(samples, 'latchkey_checks_total') === 12
+      })
+      released.resolve()
+      // Absent, or not known when it waited for too long.
+      for (const { reason } of await Promise.all(asked)) expect(['invalid_key', 'overloaded']).toContain(reason)
+      expect(Math.max(...seen)).toBe(max)
+      await rig.app.stop()
+    }
+  })
+
   bites(
     ['max_in_flight'],
     'first keys that are not cached are refused, at twice as much everything',

@@ -147,7 +147,7 @@ describe('a store that fails each time', () => {
       store.waiting.shift()?.fail(new Failure('deadline_exceeded', 'late'))
     }
     await until(() => gate.waiting() === 0)
-    for (const { fail } of store.waiting.splice(0)) fail(new Failure('deadline_exceeded', 'late'))
+    for (const hung of store.waiting.splice(0)) hung.fail(new Failure('deadline_exceeded', 'late'))
     const reasons = await Promise.all(asked)
     expect(reasons.filter((reason) => reason === 'store_unavailable')).toHaveLength(50 - 7)
     expect(store.lookups()).toBe(7)
@@ -169,7 +169,7 @@ describe('a store that fails each time', () => {
     store.waiting.shift()?.reply(aKey())
     expect((await probe).key?.id).toBe('key_1')
     const after = [find(), find(), find()]
-    for (const { reply } of store.waiting.splice(0)) reply(aKey())
+    for (const lookup of store.waiting.splice(0)) lookup.reply(aKey())
     expect(await Promise.all(after)).toHaveLength(3)
   })
 
