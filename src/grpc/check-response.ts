@@ -3,6 +3,7 @@
 import { status } from '@grpc/grpc-js'
 import type { Allow, ClientShape, Decision, Deny, Listing } from '../check/decision.ts'
 import { REASONS } from '../check/decision.ts'
+import { redacted } from '../kernel/redacted.ts'
 import { errorBody } from './error-body.ts'
 import type {
   CheckResponse,
@@ -110,7 +111,7 @@ const listed = ({ models }: Listing, { decisionId, shape }: ResponseContext): De
   body: modelListBody(shape, models),
 })
 
-/** Dynamic metadata: what later filters and the access log may know. */
+/** Dynamic metadata: what later filters and the access log may know, so of a model's name nothing that may be a key. */
 const factsOf = (
   decision: Decision,
   { decisionId, stale }: ResponseContext,
@@ -120,7 +121,7 @@ const factsOf = (
   const owner = key?.owners[0]?.path
   if (key !== undefined) facts['key_id'] = key.id
   if (owner !== undefined) facts['owner'] = owner
-  if (decision.outcome === 'allow' && decision.model !== undefined) facts['model'] = decision.model
+  if (decision.outcome === 'allow' && decision.model !== undefined) facts['model'] = redacted(decision.model)
   if (decision.outcome === 'deny') facts['reason'] = decision.reason
   if (stale) facts['stale'] = 'true'
   return facts
