@@ -5,6 +5,7 @@ import { createClock } from '../../src/kernel/clock.ts'
 import { openStore } from '../../src/store/store.ts'
 import type { AppRig } from '../support/app-rig.ts'
 import { aKeyIn, anApp, mintSecret } from '../support/app-rig.ts'
+import { onClose } from '../support/closing.ts'
 import type { EnvoyRig } from '../support/envoy-rig.ts'
 import { startEnvoyRig } from '../support/envoy-rig.ts'
 import type { MariadbServer } from '../support/mariadb.ts'
@@ -26,14 +27,22 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-/** A key with a limit and one without, both known to the replica. */
+/** A key with a limit and one without, both known to the replica; and one that it was never asked for. */
 const anAppWithKeys = async (settings: Readonly<Record<string, string>> = {}) => {
-  const rig = await anApp({ database_url: url, stale_grace: '1h', ...settings })
-  const limited = await aKeyIn(rig.app.store, { limits: LIMITS })
-  const unlimited = await aKeyIn(rig.app.store)
+  const elsewhere = await openStore({ url, clock: createClock() })
+  onClose(() => elsewhere.close())
+  const limited = await aKeyIn(elsewhere, { limits: LIMITS })
+  const [unlimited, neverSeen] = [await aKeyIn(elsewhere), await aKeyIn(elsewhere)]
+  const feed = { feed_interval: '10ms', cache_absent_ttl: '1h' }
+  const rig = await anApp({ database_url: url, stale_grace: '1h', ...feed, ...settings })
+  // Once a key that was known to be absent is admitted, the feed has told of all that was changed until then.
+  const last = mintSecret()
+  expect(await rig.answer(last)).toMatchObject({ reason: 'invalid_key' })
+  await aKeyIn(elsewhere, {}, last)
+  await until(async () => (await rig.answer(last)).allowed)
   for (const { secret } of [limited, unlimited])
     expect(await rig.answer(secret)).toMatchObject({ allowed: true })
-  return { rig, limited, unlimited }
+  return { rig, limited, unlimited, neverSeen }
 }
 
 /** The server comes back, and each of these passes again; what they were told until then is returned. */
@@ -56,8 +65,7 @@ const retryAfterOf = ({ httpResponse }: CheckResponse): string | undefined => {
 
 // The look-up failed, and that was answered as if the key did not exist.
 test('LiteLLM #29986 #34479 #38121: while the database is away no key is told that it is wrong, and all work again without a restart', async () => {
-  const { rig, limited } = await anAppWithKeys()
-  const neverSeen = await aKeyIn(rig.app.store)
+  const { rig, limited, neverSeen } = await anAppWithKeys()
   await server.halt('kill')
   for (const secret of [limited.secret, neverSeen.secret, mintSecret()]) {
     expect(await rig.answer(secret)).toMatchObject({ httpStatus: 503, reason: 'store_unavailable' })
