@@ -109,12 +109,6 @@ export const CASES: readonly Case[] = [
     files: ['test/chaos/overload.test.ts'],
   },
   {
-    name: 'overload',
-    guarantee:
-      'Ten times as many unknown keys as known ones: four look-ups at once; three times as many Checks as can be answered',
-    files: ['test/chaos/overload.test.ts'],
-  },
-  {
     name: 'galera',
     guarantee:
       'Three Galera nodes charged through at once, killed and frozen in turn: no row over, no acknowledged charge missing',

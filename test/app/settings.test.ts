@@ -258,7 +258,8 @@ describe('too much at once', () => {
       })
       released.resolve()
       // Absent, or not known when it waited for too long.
-      for (const { reason } of await Promise.all(asked)) expect(['invalid_key', 'overloaded']).toContain(reason)
+      for (const { reason } of await Promise.all(asked))
+        expect(['invalid_key', 'overloaded']).toContain(reason)
       expect(Math.max(...seen)).toBe(max)
       await rig.app.stop()
     }
