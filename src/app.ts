@@ -173,6 +173,7 @@ const serverOptions = (config: Config): GrpcServerOptions => ({
   socketMode: config.socket.mode,
   socketGroup: config.socket.group,
   tls: config.tls,
+  maxConnectionAgeMs: config.maxConnectionAgeMs,
   maxBodyBytes: config.maxBodyBytes,
   drainDelayMs: config.drainDelayMs,
   allowLogSampleRate: config.log.allowSampleRate,

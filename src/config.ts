@@ -21,6 +21,8 @@ export type Config = Readonly<{
   listen: string
   socket: Readonly<{ mode: number; group: string | undefined }>
   tls: TlsConfig | undefined
+  /** On TCP; undefined when switched off. */
+  maxConnectionAgeMs: number | undefined
   /** `HOST:PORT`, or undefined when switched off. */
   healthListen: string | undefined
   checkTimeoutMs: number
@@ -88,6 +90,10 @@ const contradictions = (settings: Settings, given: ReadonlyMap<string, Sourced>)
   for (const name of ['socket_mode', 'socket_group'])
     if (given.has(name) && !settings.listen.startsWith('unix:'))
       faults.push(`${given.get(name)?.where}: needs a socket file: give listen a unix:/PATH`)
+  if (given.has('max_connection_age') && settings.listen.startsWith('unix:'))
+    faults.push(
+      `${given.get('max_connection_age')?.where}: is for TCP: a connection to a socket file has no age`,
+    )
   if (settings.retry_horizon <= settings.check_timeout)
     faults.push('retry_horizon must be longer than check_timeout, or a retried Check may be charged twice')
   return faults
@@ -98,6 +104,7 @@ const toConfig = (settings: Settings, environment: Environment): Config => ({
   listen: settings.listen,
   socket: { mode: settings.socket_mode, group: settings.socket_group },
   tls: tlsConfig(settings),
+  maxConnectionAgeMs: settings.max_connection_age.ms,
   healthListen: settings.health_listen === 'off' ? undefined : settings.health_listen,
   checkTimeoutMs: settings.check_timeout,
   maxBodyBytes: settings.max_body,

@@ -149,6 +149,7 @@ describe('faults', () => {
     expect(faultsOf({ tls_client_names: 'envoy.example' }, {})).toMatch(
       /--tls-client-names: needs the three tls_… files/,
     )
+    expect(faultsOf({ max_connection_age: '1h', listen: 'unix:/run/s' }, {})).toMatch(/is for TCP/)
     expect(faultsOf({ socket_group: 'envoy' }, {})).toMatch(/--socket-group: needs a socket file/)
     expect(faultsOf({ socket_mode: '0600' }, {})).toMatch(/--socket-mode: needs a socket file/)
     expect(faultsOf({ check_timeout: '30s', retry_horizon: '30s' }, {})).toMatch(

@@ -41,6 +41,18 @@ export const duration = (least: string, most: string) =>
     ),
   )
 
+/** Milliseconds; undefined stands for `off`. */
+export const durationOrOff = (least: string, most: string) =>
+  form(
+    `off or a duration such as 500ms, 10s or 5m, from ${least} to ${most}`,
+    (input): Readonly<{ ms: number | undefined }> | undefined => {
+      if (input === 'off') return { ms: undefined }
+      const ms = typeof input === 'string' ? parseDurationMs(input) : undefined
+      const inRange = within(ms, known(parseDurationMs(least)), known(parseDurationMs(most)))
+      return inRange === undefined ? undefined : { ms: inRange }
+    },
+  )
+
 /** Bytes. */
 export const size = (least: string, most: string) =>
   form(

@@ -4,6 +4,7 @@ import {
   choice,
   clientNames,
   duration,
+  durationOrOff,
   fileMode,
   headerName,
   headerNames,
@@ -44,6 +45,11 @@ export const settingsSchema = z.strictObject({
     .prefault('10s')
     .describe(
       'time between two looks at the TLS files; a change that two looks found alike is taken into use',
+    ),
+  max_connection_age: durationOrOff('10ms', '24h')
+    .prefault('30m')
+    .describe(
+      'age, a tenth more or less, at which a TCP connection is replaced: without losing a Check when Envoy retries refused streams',
     ),
   health_listen: text('HOST:PORT or off', new RegExp(`^(off|${HOST_AND_PORT})$`))
     .prefault('127.0.0.1:9193')

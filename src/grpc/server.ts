@@ -1,6 +1,6 @@
 // The server that Envoy asks: bind, limits, health, drain.
 import { setTimeout as delay } from 'node:timers/promises'
-import type { ServerCredentials } from '@grpc/grpc-js'
+import type { ServerCredentials, ServerOptions } from '@grpc/grpc-js'
 import { Server, setLogger } from '@grpc/grpc-js'
 import { Rejection } from '../kernel/failure.ts'
 import type { ListenAddress } from '../kernel/listen-address.ts'
@@ -31,6 +31,8 @@ export type GrpcServerOptions = AuthorizationOptions &
     tls: TlsOptions | undefined
     /** The largest body that Envoy is configured to send along. */
     maxBodyBytes: number
+    /** Age at which a TCP connection is asked to be replaced, a tenth more or less; undefined: never. */
+    maxConnectionAgeMs: number | undefined
     /** Between NOT_SERVING and closing, so that health checks notice. */
     drainDelayMs: number
     /** The part of Allows that is logged, 0 to 1. */
@@ -65,6 +67,7 @@ export const startGrpcServer = async (
   const server = new Server({
     'grpc.max_receive_message_length': options.maxBodyBytes + HEAD_ROOM_BYTES,
     'grpc.enable_channelz': 0,
+    ...connectionAge(address, options),
     interceptors: clientNames === undefined ? [] : [admitClients(clientNames, deps.log)],
   })
   tolerateResets(server)
@@ -106,6 +109,23 @@ const HEAD_ROOM_BYTES = 1_048_576
 
 /** Limits that are remembered as told, some 40 bytes each. */
 const SOFT_LIMITS_TOLD = 100_000
+
+/**
+ * grpc-js asks with GOAWAY, at which Envoy opens another connection, and lets the calls in flight end. A Check
+ * that Envoy sent before it read that was never begun and comes back as a refused stream: with retry_on
+ * refused-stream Envoy asks again, without it some 2 Checks fail for each connection under load.
+ */
+const connectionAge = (
+  address: ListenAddress,
+  { maxConnectionAgeMs, checkTimeoutMs }: GrpcServerOptions,
+): ServerOptions =>
+  address.kind === 'unix' || maxConnectionAgeMs === undefined
+    ? {}
+    : {
+        'grpc.max_connection_age_ms': maxConnectionAgeMs,
+        // No Check takes longer.
+        'grpc.max_connection_age_grace_ms': checkTimeoutMs,
+      }
 
 const listen = async (
   server: Server,

@@ -1,5 +1,7 @@
 // Every setting is tested to bite in the running program; what is not enforced must not exist.
+import { once } from 'node:events'
 import { mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:http2'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { credentials, status } from '@grpc/grpc-js'
@@ -150,6 +152,13 @@ describe('where it stands', () => {
     await expect(anApp({ listen: '0.0.0.0:0' })).rejects.toThrow(Rejection)
     const absent = { tls_cert_file: '/absent', tls_key_file: '/absent', tls_client_ca_file: '/absent' }
     await expect(anApp(absent)).rejects.toThrow(/the TLS \S+ cannot be read/)
+  })
+
+  bites(['max_connection_age'], 'a connection of that age is asked to go', async () => {
+    const { app } = await anApp({ max_connection_age: '10ms' })
+    const session = connect(`http://${app.address}`)
+    onClose(() => session.destroy())
+    await once(session, 'goaway')
   })
 
   bites(['health_listen'], 'probes and metrics are served there, or nowhere', async () => {

@@ -8,7 +8,11 @@ import { createOverloadMetrics } from '../../src/telemetry/overload-metrics.ts'
 
 export const startCheckServer = (
   check: GrpcServerDeps['check'],
-  options: Readonly<{ checkTimeoutMs?: number; credentialHeaders?: readonly string[] }> = {},
+  options: Readonly<{
+    checkTimeoutMs?: number
+    credentialHeaders?: readonly string[]
+    maxConnectionAgeMs?: number
+  }> = {},
 ): Promise<GrpcServer> =>
   startGrpcServer(
     {
@@ -17,6 +21,7 @@ export const startCheckServer = (
       socketGroup: undefined,
       tls: undefined,
       maxBodyBytes: 1_048_576,
+      maxConnectionAgeMs: undefined,
       drainDelayMs: 0,
       allowLogSampleRate: 0,
       checkTimeoutMs: 1_000,

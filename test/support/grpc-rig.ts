@@ -22,6 +22,7 @@ export const OPTIONS: GrpcServerOptions = {
   tls: undefined,
   maxBodyBytes: 8 * 1_048_576,
   checkTimeoutMs: 10_000,
+  maxConnectionAgeMs: undefined,
   drainDelayMs: 0,
   failureAnswer: 'in_band',
   credentialHeaders: ['authorization'],
