@@ -120,4 +120,10 @@ export const CASES: readonly Case[] = [
       'MariaDB killed for a minute, slowed, full, half-open, at 500 requests a second through Envoy: cached keys served, no 401 for a valid key, no restart',
     files: ['test/chaos/outage.test.ts'],
   },
+  {
+    name: 'soak',
+    guarantee:
+      '1,000,000 distinct unknown keys and 100,000 valid ones, seven minutes or more (LATCHKEY_SOAK_SECONDS: longer): memory, files and series do not grow',
+    files: ['test/chaos/soak.test.ts'],
+  },
 ]
