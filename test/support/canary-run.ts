@@ -1,10 +1,7 @@
 // A real server that tells all it can, asked with canaries in every way and failing in every way; what it told is kept.
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { inspect } from 'node:util'
 import { credentials, Metadata } from '@grpc/grpc-js'
 import {
@@ -12,6 +9,8 @@ import {
   CheckRequest,
   CheckResponse,
 } from '../../src/grpc/gen/envoy/service/auth/v3/external_auth.ts'
+import type { Ear, Place, SIGNS } from './canary-ear.ts'
+import { createEar, startSink, WHOLE } from './canary-ear.ts'
 import { canaryRequests } from './canary-requests.ts'
 import type { CanaryStore } from './canary-store.ts'
 import { createCanaryStore } from './canary-store.ts'
@@ -21,10 +20,7 @@ import { aCheckRequest } from './check-requests.ts'
 import type { FlakyProxy } from './flaky-proxy.ts'
 import { startFlakyProxy } from './flaky-proxy.ts'
 import { freshDatabase, runOnMariadb } from './mariadb.ts'
-import { createSieve } from './secret-sieve.ts'
 import { startServing } from './serving.ts'
-
-export type Place = 'answers' | 'gRPC errors' | 'pages' | 'log' | 'spans' | 'tables'
 
 export type CanaryRun = Readonly<{
   asked: number
@@ -35,16 +31,6 @@ export type CanaryRun = Readonly<{
   /** What was found in each place. */
   found: Readonly<Record<Place, readonly string[]>>
 }>
-
-/** What shows that there was something to be found. */
-const SIGNS = [
-  'check denied',
-  'check passed',
-  'check failed',
-  'Authorization/Check',
-  'latchkey_checks_total',
-  '[redacted]',
-] as const
 
 /** Each key is sent in every `stride`th way, and each way with keys in every state. */
 export const runCanaries = async (count: number, stride: number): Promise<CanaryRun> => {
@@ -84,41 +70,6 @@ export const runCanaries = async (count: number, stride: number): Promise<Canary
   for (const line of serving.log) ear.hear('log', line)
   return { asked: asker.asked(), reasons: asker.reasons, told: ear.told, found: ear.found }
 }
-
-type Ear = ReturnType<typeof createEar>
-
-/** Sifts at once, because there is too much to be kept. */
-const createEar = ({ secrets, spare }: CanaryStore) => {
-  const sieve = createSieve([...secrets, ...spare])
-  const found: Record<Place, string[]> = {
-    answers: [],
-    'gRPC errors': [],
-    pages: [],
-    log: [],
-    spans: [],
-    tables: [],
-  }
-  const told = Object.fromEntries(SIGNS.map((sign) => [sign, 0])) as Record<(typeof SIGNS)[number], number>
-  return {
-    found,
-    told,
-    hear: (place: Place, text: string): void => {
-      for (const sign of SIGNS) told[sign] += text.split(sign).length - 1
-      found[place].push(...sieve.sift(text))
-    },
-    /** Where digests belong, and nothing else does. */
-    readTables: async (database: string): Promise<void> => {
-      const withoutDigests = createSieve([...secrets, ...spare], { digests: false })
-      const tables = await runOnMariadb('SHOW TABLES', database)
-      for (const name of tables.flatMap((row) => Object.values(row).map(String)))
-        found.tables.push(
-          ...withoutDigests.sift(inspect(await runOnMariadb(`SELECT * FROM ${name}`, database), WHOLE)),
-        )
-    },
-  }
-}
-
-const WHOLE = { depth: 9, maxArrayLength: null, maxStringLength: null }
 
 type Asker = ReturnType<typeof createAsker>
 
@@ -209,24 +160,4 @@ const failInTurn = async (
   await askAll(2)
   proxy.aimAt(undefined)
   await askAll(3)
-}
-
-/** Takes what is posted to it. */
-const startSink = async (take: (body: string) => void) => {
-  const server = createServer((request, response) => {
-    void text(request).then((body) => {
-      take(body)
-      response.writeHead(200, { 'content-type': 'application/json' }).end('{}')
-    })
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  if (typeof address !== 'object' || address === null) throw new Error('no port')
-  const close = async () => {
-    server.closeAllConnections()
-    server.close()
-    await once(server, 'close')
-  }
-  return { url: `http://127.0.0.1:${address.port}`, close }
 }
