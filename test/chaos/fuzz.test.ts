@@ -20,7 +20,7 @@ const SECONDS = Number(process.env['LATCHKEY_FUZZ_SECONDS'] ?? (PROVE ? 60 : 8))
 const SEED = Number(process.env['LATCHKEY_FUZZ_SEED'] ?? (PROVE ? randomInt(2 ** 31) : 5))
 const LANES = 8
 const INNOCENT_EVERY = 20
-const MOST_BYTES = 1_024 * 1_048_576
+const MOST_BYTES = 600 * 1_048_576
 const LIMIT_MS = SECONDS * 1_000 + 120_000
 
 /** Runs cases in lanes until the time is over, each at least once; the first that fails ends it. */

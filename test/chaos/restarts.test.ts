@@ -1,4 +1,6 @@
 // Latchkeys restart under load behind one Envoy with a shipped recipe: no request fails, and none is charged twice.
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import { recordFigure } from '../support/figures.ts'
 import type { LoopResult } from '../support/open-loop.ts'
@@ -43,6 +45,7 @@ describe(`${RESTARTS} times at ${REQUESTS_PER_SECOND} requests a second`, () => 
       for (let restart = 0; restart < RESTARTS; restart += 1) {
         const successor = await single.start('latchkey')
         await stopInGoodOrder(current)
+        await expectReachable(successor)
         current = successor
       }
     })
@@ -65,6 +68,13 @@ const openTwo = async () => {
 const stopInGoodOrder = async (replica: Replica) => {
   await replica.stop()
   expect(replica.process.exitCode).toBe(0)
+}
+
+/** Also by who has no connection to it yet. */
+const expectReachable = async ({ address }: Replica): Promise<void> => {
+  const socket = connect(address.slice('unix:'.length))
+  await once(socket, 'connect')
+  socket.destroy()
 }
 
 /** The load runs while `restarts` does. */

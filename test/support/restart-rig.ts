@@ -1,12 +1,13 @@
 // A real Envoy with a shipped recipe in front of `latchkey serve` processes on socket files and one shared store.
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Document } from 'yaml'
 import { envoyConfig } from '../../src/cli/demo/envoy-config.ts'
 import { startEnvoy } from '../../src/cli/demo/envoy-process.ts'
-import { startMockProviders } from '../../src/cli/demo/mock-providers.ts'
+import { listenOn } from '../../src/cli/demo/listen.ts'
 import { createClock } from '../../src/kernel/clock.ts'
 import { createLifecycle } from '../../src/kernel/lifecycle.ts'
 import { NO_RULES } from '../../src/policy/policy.ts'
@@ -56,8 +57,8 @@ export const startRestartRig = async (options: RestartRigOptions): Promise<Resta
     const store = await openStore({ url, clock: createClock() })
     lifecycle.onClose('store', () => store.close())
     const { open, counted } = await seed(store)
-    const providers = await startMockProviders()
-    lifecycle.onClose('providers', providers.close)
+    const upstream = await startUpstream()
+    lifecycle.onClose('upstream', upstream.close)
     const envoy = await startEnvoy({
       binary: await envoyOf(options.version),
       directory,
@@ -66,7 +67,7 @@ export const startRestartRig = async (options: RestartRigOptions): Promise<Resta
         {
           listenPort: 0,
           adminPort: 0,
-          clusters: { vllm: { host: '127.0.0.1', port: providers.ports.vllm } },
+          clusters: { vllm: { host: '127.0.0.1', port: upstream.port } },
         },
         (document) => {
           placeSockets(document, directory, options.sockets)
@@ -94,6 +95,14 @@ export const startRestartRig = async (options: RestartRigOptions): Promise<Resta
     throw error
   }
 }
+
+/** Never closes a connection by itself, which Envoy may be about to use: its failures are not what is counted. */
+const startUpstream = () =>
+  listenOn(
+    createServer({ keepAliveTimeout: 0 }, (request, response) =>
+      request.resume().on('end', () => response.end('{}')),
+    ),
+  )
 
 /** Ends it without a word to anybody. */
 const crash = async ({ process: child }: Replica): Promise<void> => {
