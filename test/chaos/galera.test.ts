@@ -1,28 +1,21 @@
 // Three Galera nodes, charged through all at once: never over, nothing acknowledged is missing, whichever node is killed.
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { NO_RULES } from '../../src/policy/policy.ts'
-import type { LimitDraft } from '../../src/quota/limit-book.ts'
-import type { Period } from '../../src/quota/quota.ts'
 import type { Store } from '../../src/store/store.ts'
 import { recordFigure } from '../support/figures.ts'
 import type { GaleraCluster, GaleraNode } from '../support/galera.ts'
 import { startGalera } from '../support/galera.ts'
 import type { GaleraLoad } from '../support/galera-load.ts'
 import { startGaleraLoad } from '../support/galera-load.ts'
-import { aKeyToCharge, lost, unitsOf } from '../support/ledger-load.ts'
+import { lost, unitsOf } from '../support/ledger-accounts.ts'
+import { aKeyToCharge } from '../support/ledger-load.ts'
 import type { Answer, Tally } from '../support/ledger-tally.ts'
-import type { ChargePlan } from '../support/ledger-worker.ts'
+import { AMPLE, MOST_UNITS, requestsIn, STILL_MS, stackedKeys } from '../support/stacked-keys.ts'
 
 const PROVE = process.env['LATCHKEY_PROVE'] === '1'
 const HOT_AMOUNT = PROVE ? 300_000 : 20_000
 /** So many units each process admits in each act of a test. */
 const UNITS_EACH = PROVE ? 30_000 : 3_000
-const AMPLE = 1_000_000_000
 const KEYS = 60
-const TEAMS = 6
-const MOST_UNITS = 3
-/** In the middle of a minute, of a day and of a month. */
-const STILL_MS = Date.UTC(2026, 10, 21, 12, 0, 30)
 const EVERYWHERE = [0, 1, 2]
 
 let cluster: GaleraCluster
@@ -31,29 +24,16 @@ beforeAll(async () => {
 })
 afterAll(() => cluster.stop())
 
-const limit = (period: Period, amount: number): LimitDraft => ({
-  unit: 'requests',
-  period,
-  zone: 'UTC',
-  amount,
-})
-
-/** Six rows a charge, two of them shared by all; one team and half of the keys run out. And a key with one row of its own. */
-const newKeys = async (store: Store): Promise<readonly ChargePlan[]> => {
-  await store.ownerBook.createOwner('acme', NO_RULES)
-  for (const period of ['day', 'month'] as const)
-    await store.limitBook.createLimit('acme', limit(period, AMPLE))
-  for (let team = 0; team < TEAMS; team += 1) {
-    await store.ownerBook.createOwner(`acme/team-${team}`, NO_RULES)
-    await store.limitBook.createLimit(`acme/team-${team}`, limit('day', team === 0 ? 900 : AMPLE))
-    await store.limitBook.createLimit(`acme/team-${team}`, limit('month', AMPLE))
-  }
-  const plans = [await aKeyToCharge(store, 'single', [limit('total', AMPLE)], MOST_UNITS)]
-  for (let key = 0; key < KEYS; key += 1) {
-    const limits = [limit('minute', AMPLE), limit('month', key % 2 === 0 ? 50 + key : AMPLE)]
-    plans.push(await aKeyToCharge(store, `acme/team-${key % TEAMS}`, limits, MOST_UNITS))
-  }
-  return plans
+/** One team and half of the keys run out. And a key with one row of its own. */
+const newKeys = async (store: Store) => {
+  const stacked = await stackedKeys(store, {
+    teams: 6,
+    keys: KEYS,
+    dayOf: (team) => (team === 0 ? 700 : AMPLE),
+    minuteOf: () => AMPLE,
+    monthOf: (key) => (key % 2 === 0 ? 50 + key : AMPLE),
+  })
+  return [await aKeyToCharge(store, 'single', [requestsIn('total', AMPLE)], MOST_UNITS), ...stacked]
 }
 
 const expectRunOut = (tally: Tally) =>
@@ -76,7 +56,7 @@ const expectAllServed = (tally: Tally) => {
 test('one row charged through three nodes admits exactly its amount', async () => {
   const load = await startGaleraLoad({
     cluster,
-    plans: async (store) => [await aKeyToCharge(store, 'acme', [limit('total', HOT_AMOUNT)])],
+    plans: async (store) => [await aKeyToCharge(store, 'acme', [requestsIn('total', HOT_AMOUNT)])],
     untilExhausted: true,
   })
   const beganMs = performance.now()
@@ -144,6 +124,7 @@ const FROZEN: Fault = {
 
 test.each(PROVE ? [KILLED, FROZEN] : [KILLED])(
   'a node $name under load: never over, each lost unit accounted for, and it comes back to the same rows',
+  { timeout: 240_000 },
   async ({ name, times, strike, heal }) => {
     const load = await startGaleraLoad({ cluster, plans: newKeys, databaseNowMs: STILL_MS })
     const breaches = await load.watch(async () => {

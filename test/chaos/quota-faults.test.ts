@@ -2,15 +2,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Store } from '../../src/store/store.ts'
 import { recordFigure } from '../support/figures.ts'
-import {
-  cutConnections,
-  databaseRests,
-  everyProcessAdmits,
-  killDatabase,
-  killProcesses,
-} from '../support/ledger-faults.ts'
+import { lost, unitsOf, untilAdmitted, untilIdle } from '../support/ledger-accounts.ts'
+import { cutConnections, killDatabase, killProcesses } from '../support/ledger-faults.ts'
 import type { LedgerLoad } from '../support/ledger-load.ts'
-import { aKeyToCharge, lost, startLoad, unitsOf } from '../support/ledger-load.ts'
+import { aKeyToCharge, startLoad } from '../support/ledger-load.ts'
 import type { Tally } from '../support/ledger-tally.ts'
 import type { MariadbServer } from '../support/mariadb.ts'
 import { startMariadb } from '../support/mariadb.ts'
@@ -82,14 +77,14 @@ test.each(FAULTS)(
       looks,
     } = await load.watch(async () => {
       const broken = await inflict(load, times)
-      await everyProcessAdmits(load)
+      await untilAdmitted(load.fleet)
       const healed = failures(load.tally())
-      await everyProcessAdmits(load)
+      await untilAdmitted(load.fleet)
       expect(failures(load.tally())).toEqual(healed)
       return broken
     })
     await load.fleet.stop()
-    await databaseRests(server, load)
+    await untilIdle(server.run, load.database)
     expect([...breaches, ...(await load.breaches())]).toEqual([])
     expect(looks).toBeGreaterThan(0)
 

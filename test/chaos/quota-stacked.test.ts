@@ -1,27 +1,20 @@
 // Six rows a charge, one of them hot for everybody, some running out, under load: all rows of a charge or none.
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { NO_RULES } from '../../src/policy/policy.ts'
-import type { LimitDraft } from '../../src/quota/limit-book.ts'
-import type { Period } from '../../src/quota/quota.ts'
 import type { Store } from '../../src/store/store.ts'
 import { recordFigure } from '../support/figures.ts'
-import { cutConnections, databaseRests, everyProcessAdmits } from '../support/ledger-faults.ts'
-import { aKeyToCharge, lost, startLoad, unitsOf } from '../support/ledger-load.ts'
+import { lost, unitsOf, untilAdmitted, untilIdle } from '../support/ledger-accounts.ts'
+import { cutConnections } from '../support/ledger-faults.ts'
+import { startLoad } from '../support/ledger-load.ts'
 import type { Tally } from '../support/ledger-tally.ts'
-import type { ChargePlan } from '../support/ledger-worker.ts'
 import type { MariadbServer } from '../support/mariadb.ts'
 import { startMariadb } from '../support/mariadb.ts'
+import { AMPLE, STILL_MS, stackedKeys } from '../support/stacked-keys.ts'
 
 const PROVE = process.env['LATCHKEY_PROVE'] === '1'
 const KEYS = 100
-const TEAMS = 10
-const MOST_UNITS = 3
 /** So many units are admitted by each process before it ends. */
 const UNITS_EACH = PROVE ? 400_000 : 20_000
 const CUTS = PROVE ? 500 : 80
-const AMPLE = 1_000_000_000
-/** In the middle of a minute, of a day and of a month. */
-const STILL_MS = Date.UTC(2026, 10, 21, 12, 0, 30)
 
 let server: MariadbServer
 beforeAll(async () => {
@@ -29,31 +22,15 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-const limit = (period: Period, amount: number): LimitDraft => ({
-  unit: 'requests',
-  period,
-  zone: 'UTC',
-  amount,
-})
-
 /** The first two teams run out, and so does every third key, by its minute or by its month in turn. */
-const newKeys = async (store: Store): Promise<readonly ChargePlan[]> => {
-  await store.ownerBook.createOwner('acme', NO_RULES)
-  for (const period of ['day', 'month'] as const)
-    await store.limitBook.createLimit('acme', limit(period, AMPLE))
-  for (let team = 0; team < TEAMS; team += 1) {
-    await store.ownerBook.createOwner(`acme/team-${team}`, NO_RULES)
-    await store.limitBook.createLimit(`acme/team-${team}`, limit('day', team < 2 ? 1_500 + team : AMPLE))
-    await store.limitBook.createLimit(`acme/team-${team}`, limit('month', AMPLE))
-  }
-  const plans: ChargePlan[] = []
-  for (let key = 0; key < KEYS; key += 1) {
-    const [minute, month] = [key % 6 === 0 ? 100 + key : AMPLE, key % 6 === 3 ? 100 + key : AMPLE]
-    const limits = [limit('minute', minute), limit('month', month)]
-    plans.push(await aKeyToCharge(store, `acme/team-${key % TEAMS}`, limits, MOST_UNITS))
-  }
-  return plans
-}
+const newKeys = (store: Store) =>
+  stackedKeys(store, {
+    teams: 10,
+    keys: KEYS,
+    dayOf: (team) => (team < 2 ? 1_500 + team : AMPLE),
+    minuteOf: (key) => (key % 6 === 0 ? 100 + key : AMPLE),
+    monthOf: (key) => (key % 6 === 3 ? 100 + key : AMPLE),
+  })
 
 /** Some of each kind have run out, so that charges were refused for one row of six. */
 const expectRunOut = (tally: Tally) =>
@@ -62,7 +39,7 @@ const expectRunOut = (tally: Tally) =>
 test('without faults each row is charged what was admitted on it, unit by unit', async () => {
   const load = await startLoad({ server, plans: newKeys, databaseNowMs: STILL_MS })
   const beganMs = performance.now()
-  const { breaches } = await load.watch(() => everyProcessAdmits(load, UNITS_EACH))
+  const { breaches } = await load.watch(() => untilAdmitted(load.fleet, UNITS_EACH))
   const seconds = (performance.now() - beganMs) / 1_000
   const rate = unitsOf(load.tally(), 'admitted') / seconds
   await load.fleet.stop()
@@ -86,11 +63,11 @@ test('with connections cut every 50 ms no row is over, and each row differs by n
   const load = await startLoad({ server, plans: newKeys, databaseNowMs: STILL_MS })
   const { result: cut, breaches } = await load.watch(async () => {
     const connections = await cutConnections(server, load, CUTS)
-    await everyProcessAdmits(load)
+    await untilAdmitted(load.fleet)
     return connections
   })
   await load.fleet.stop()
-  await databaseRests(server, load)
+  await untilIdle(server.run, load.database)
   const tally = load.tally()
   expect(cut).toBeGreaterThan(0)
   expect(tally.observed.unknown).toBe(unitsOf(tally, 'unknown'))

@@ -1,8 +1,8 @@
 // Faults that come again and again while processes charge: cut connections, killed processes, a killed database.
 import type { RowDataPacket } from 'mysql2/promise'
 import { createConnection } from 'mysql2/promise'
+import { pause, untilAdmitted } from './ledger-accounts.ts'
 import type { LedgerLoad } from './ledger-load.ts'
-import { pause, unitsOf } from './ledger-load.ts'
 import type { MariadbServer } from './mariadb.ts'
 
 const KILL_CONNECTIONS_EVERY_MS = 50
@@ -57,25 +57,9 @@ export const killDatabase = async (
   times: number,
 ): Promise<number> => {
   for (let n = 0; n < times; n += 1) {
-    await everyProcessAdmits(load, UNITS_BETWEEN_KILLS)
+    await untilAdmitted(load.fleet, UNITS_BETWEEN_KILLS)
     await server.halt('kill')
     await server.resume()
   }
   return times
-}
-
-/** Resolves when each process that runs has admitted so much more; the test's own time limit ends it. */
-export const everyProcessAdmits = async (load: LedgerLoad, units = 1_000): Promise<void> => {
-  const admitted = () => load.fleet.runningTallies().map((tally) => unitsOf(tally, 'admitted'))
-  const before = admitted()
-  while (admitted().some((now, place) => now < (before[place] ?? 0) + units)) await pause(20)
-}
-
-/** Resolves when no statement runs in the database: what was cut off may go on for a while. */
-export const databaseRests = async (server: MariadbServer, load: LedgerLoad): Promise<void> => {
-  const busy = () =>
-    server.run(
-      `SELECT id FROM information_schema.processlist WHERE db = '${load.database}' AND command <> 'Sleep'`,
-    )
-  while ((await busy()).length > 0) await pause(20)
 }

@@ -1,5 +1,4 @@
 // A database of its own under the load of several processes, watched row by row while it lasts.
-
 import { createCall } from '../../src/kernel/call.ts'
 import { createClock } from '../../src/kernel/clock.ts'
 import { NO_RULES } from '../../src/policy/policy.ts'
@@ -8,10 +7,11 @@ import type { ChargeForm } from '../../src/quota/quota-ledger.ts'
 import type { Store } from '../../src/store/store.ts'
 import { openStore } from '../../src/store/store.ts'
 import { aDirectory, onClose } from './closing.ts'
+import type { Look, MakePlans, RowsById } from './ledger-accounts.ts'
+import { lookAt, rowsIn, watchWhile } from './ledger-accounts.ts'
 import type { LedgerFleet } from './ledger-fleet.ts'
 import { startFleet, sumOf } from './ledger-fleet.ts'
-import type { Answer, PlanTally, Tally } from './ledger-tally.ts'
-import { ANSWERS } from './ledger-tally.ts'
+import type { Tally } from './ledger-tally.ts'
 import type { ChargePlan } from './ledger-worker.ts'
 import type { MariadbServer } from './mariadb.ts'
 import { aDraft, chargedQuotas } from './stores.ts'
@@ -20,19 +20,17 @@ export type LedgerLoad = Readonly<{
   database: string
   fleet: LedgerFleet
   tally(): Tally
-  /** What is wrong with the rows as they are now, in sentences: over their amount, or not what the tallies say. */
-  breaches(): Promise<readonly string[]>
-  /** The same again and again while `work` runs, in between and at its end; a database that is away is left out. */
+  breaches: Look
+  /** What was wrong at any time while `work` ran, and at its end. */
   watch<T>(
     work: () => Promise<T>,
   ): Promise<Readonly<{ result: T; breaches: readonly string[]; looks: number }>>
-  rows(): Promise<ReadonlyMap<number, Row>>
+  rows(): Promise<RowsById>
 }>
 
 export type LoadOptions = Readonly<{
   server: MariadbServer
-  /** Makes what is charged in a fresh database. */
-  plans: (store: Store) => Promise<readonly ChargePlan[]>
+  plans: MakePlans
   chargeForm?: ChargeForm
   inFlight?: number
   untilExhausted?: boolean
@@ -40,11 +38,8 @@ export type LoadOptions = Readonly<{
   databaseNowMs?: number
 }>
 
-export type Row = Readonly<{ amount: number; used: number }>
-
 export const PROCESSES = 4
 export const IN_FLIGHT = 256
-const LOOK_EVERY_MS = 50
 const LOOK_UP_TIMEOUT_MS = 20_000
 
 const clock = createClock()
@@ -59,58 +54,37 @@ export const startLoad = async (options: LoadOptions): Promise<LedgerLoad> => {
   } = options
   const url = await server.freshDatabase()
   const database = new URL(url).pathname.slice(1)
-  const store = await openStore({ url, clock })
-  onClose(store.close)
-  await store.migrate()
-  const plans = await options.plans(store)
-  await store.close()
+  const plans = await plansIn(url, options.plans)
   const directory = await aDirectory()
   const order = { url, chargeForm, plans, inFlight, untilExhausted, databaseNowMs }
   const fleet = await startFleet({ ...order, processes: PROCESSES, directory })
   onClose(fleet.close)
-  const rows = async () => {
-    const found = await server.run(`SELECT id, amount, used FROM ${database}.quota`)
-    return new Map(
-      found.map(({ id, amount, used }) => [Number(id), { amount: Number(amount), used: Number(used) }]),
-    )
-  }
-  const breaches = async () => {
-    // What was admitted before one looks is in the row; what is in the row was asked for before one has looked.
-    const before = sumOf(fleet.tallies())
-    const seen = await rows()
-    return breachesOf(plans, seen, before, sumOf(fleet.tallies()))
-  }
+  const tally = () => sumOf(fleet.tallies())
+  const rows = () => rowsIn(server.run, database)
+  const breaches = () => lookAt(plans, tally, rows)
   return {
     database,
     fleet,
-    tally: () => sumOf(fleet.tallies()),
+    tally,
     breaches,
     rows,
     watch: async (work) => {
-      const found = new Set<string>()
-      let looks = 0
-      const working = { still: true }
-      const watching = (async () => {
-        while (working.still) {
-          const seen = await breaches().catch(() => undefined)
-          if (seen !== undefined) looks += 1
-          for (const breach of seen ?? []) found.add(breach)
-          await pause(LOOK_EVERY_MS)
-        }
-      })()
-      try {
-        const result = await work()
-        working.still = false
-        await watching
-        return { result, breaches: [...found, ...(await breaches())], looks }
-      } finally {
-        working.still = false
-      }
+      const watched = await watchWhile(work, [breaches])
+      return { ...watched, breaches: [...watched.breaches, ...(await breaches())] }
     },
   }
 }
 
-export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+/** Migrates the database, and makes in it what is charged. */
+export const plansIn = async (url: string, makePlans: MakePlans): Promise<readonly ChargePlan[]> => {
+  const store = await openStore({ url, clock })
+  try {
+    await store.migrate()
+    return await makePlans(store)
+  } finally {
+    await store.close()
+  }
+}
 
 /** A new key below an owner that is there, and all that a Check of it charges. */
 export const aKeyToCharge = async (
@@ -131,37 +105,4 @@ export const aKeyToCharge = async (
   )
   if (key === undefined) throw new Error('the key is not there')
   return { quotas: chargedQuotas(key), mostUnits }
-}
-
-/** Asked for, and no answer yet or none ever. */
-export const unanswered = (plan: PlanTally): number =>
-  ANSWERS.reduce((left, answer) => left - plan[answer], plan.asked)
-
-export const unitsOf = (tally: Tally, what: Answer | 'asked'): number =>
-  tally.plans.reduce((sum, plan) => sum + plan[what], 0)
-
-/** Units that may have been charged without anybody having been told. */
-export const lost = (tally: Tally): number =>
-  tally.plans.reduce((sum, plan) => sum + plan.unknown + unanswered(plan), tally.observed.wasted)
-
-export const breachesOf = (
-  plans: readonly ChargePlan[],
-  rows: ReadonlyMap<number, Row>,
-  before: Tally,
-  after: Tally,
-): readonly string[] => {
-  const breaches: string[] = []
-  for (const [id, { amount, used }] of rows) {
-    const on = (tally: Tally) =>
-      tally.plans.filter((_, at) => plans[at]?.quotas.some((quota) => quota.id === id))
-    const admitted = on(before).reduce((sum, plan) => sum + plan.admitted, 0)
-    const most = on(after).reduce(
-      (sum, plan) => sum + plan.admitted + plan.unknown + unanswered(plan),
-      after.observed.wasted,
-    )
-    if (used > amount) breaches.push(`row ${id}: ${used} used of ${amount}`)
-    if (admitted > used) breaches.push(`row ${id}: ${admitted} admitted, ${used} charged`)
-    if (used > most) breaches.push(`row ${id}: ${used} charged, of which only ${most} can be accounted for`)
-  }
-  return breaches
 }
