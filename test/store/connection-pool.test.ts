@@ -6,6 +6,7 @@ import { createClock } from '../../src/kernel/clock.ts'
 import type { MysqlConnection } from '../../src/store/mysql/connection.ts'
 import type { PoolOptions } from '../../src/store/mysql/connection-pool.ts'
 import { createConnectionPool } from '../../src/store/mysql/connection-pool.ts'
+import { createManualClock } from '../support/manual-clock.ts'
 
 const clock = createClock()
 const aCall = (timeoutMs = 10_000): Call => createCall(clock.monotonicMs() + timeoutMs)
@@ -170,4 +171,39 @@ test('closing waits for what is lent, refuses what waits, and lends nothing more
   pool.release(held)
   await closing
   expect(opened.every((connection) => connection.isBroken())).toBe(true)
+})
+
+test('one that breaks casts doubt on those that were not heard of since it was lent, here and in other pools, and on no other', async () => {
+  const clock = createManualClock()
+  const later = () => clock.advance(1_000)
+  const anyCall = createCall(1_000_000)
+  const other = createPool({ clock })
+  const { pool, opened } = createPool({
+    size: 3,
+    clock,
+    lost: (sinceMs) => {
+      pool.doubt(sinceMs)
+      other.pool.doubt(sinceMs)
+    },
+  })
+  await other.pool.use(anyCall, async () => {})
+  const [breaking, silent, answering] = [
+    await pool.acquire(anyCall),
+    await pool.acquire(anyCall),
+    await pool.acquire(anyCall),
+  ]
+  pool.release(silent)
+  later()
+  pool.release(breaking)
+  expect(await pool.acquire(anyCall)).toBe(breaking)
+  later()
+  pool.release(answering)
+  breaking.destroy()
+  pool.release(breaking)
+  expect([silent, answering].map((connection) => connection.isBroken())).toEqual([true, false])
+  expect(other.opened.map((connection) => connection.isBroken())).toEqual([true])
+  expect(await pool.acquire(anyCall)).toBe(answering)
+  expect(opened).toHaveLength(3)
+  pool.release(answering)
+  await Promise.all([pool.close(), other.pool.close()])
 })

@@ -38,6 +38,7 @@ export const createScriptedPool = (script: readonly Answers[]) => {
     use: (_, work) => work(connection),
     acquire: async () => connection,
     release: () => {},
+    doubt: () => {},
     close: async () => {},
   }
   return { pool, sent, cut: () => cut }

@@ -12,6 +12,8 @@ export type ConnectionPool = Readonly<{
   /** The same in two halves; what was acquired must be released. */
   acquire(call: Call): Promise<MysqlConnection>
   release(connection: MysqlConnection): void
+  /** Cuts idle connections that have not been heard of since then: the way to the database may have been lost. */
+  doubt(sinceMs: number): void
   /** Waits for what is lent, then closes. Nothing is lent any more. */
   close(): Promise<void>
 }>
@@ -23,6 +25,8 @@ export type PoolOptions = Readonly<{
   clock: Clock
   /** Opens a connection that is ready to be used. */
   open: () => Promise<MysqlConnection>
+  /** A connection broke that was lent at this monotonic instant, and maybe not alone. */
+  lost?: (sinceMs: number) => void
 }>
 
 type Waiter = Readonly<{
@@ -37,6 +41,7 @@ export const createConnectionPool = (options: PoolOptions): ConnectionPool => {
   return {
     acquire: (call) => pool.acquire(call),
     release: (connection) => pool.release(connection),
+    doubt: (sinceMs) => pool.doubt(sinceMs),
     use: async (call, work) => {
       const connection = await pool.acquire(call)
       try {
@@ -53,6 +58,8 @@ class Pool {
   readonly #options: PoolOptions
   readonly #idle: MysqlConnection[] = []
   readonly #lent = new Set<MysqlConnection>()
+  /** Monotonic milliseconds at which each was lent, or came back in order. */
+  readonly #heardMs = new WeakMap<MysqlConnection, number>()
   /** A set keeps the order of arrival, and lets one leave from the middle at no cost. */
   readonly #waiting = new Set<Waiter>()
   #opening = 0
@@ -75,9 +82,21 @@ class Pool {
 
   release(connection: MysqlConnection): void {
     this.#lent.delete(connection)
+    const lentMs = this.#heardMs.get(connection)
+    const broken = connection.isBroken()
     if (this.#closed) void connection.end().finally(() => this.#settle())
-    else if (!connection.isBroken()) this.#idle.push(connection)
+    else if (!broken) {
+      this.#idle.push(connection)
+      this.#heardMs.set(connection, this.#options.clock.monotonicMs())
+    }
+    if (broken && lentMs !== undefined) this.#options.lost?.(lentMs)
     this.#serve()
+  }
+
+  doubt(sinceMs: number): void {
+    // Each is forgotten as it breaks.
+    for (const connection of [...this.#idle])
+      if ((this.#heardMs.get(connection) ?? sinceMs) < sinceMs) connection.destroy()
   }
 
   async close(): Promise<void> {
@@ -95,6 +114,7 @@ class Pool {
     for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
       if (idle.isBroken()) continue
       this.#lent.add(idle)
+      this.#heardMs.set(idle, this.#options.clock.monotonicMs())
       return idle
     }
     return undefined

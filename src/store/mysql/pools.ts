@@ -40,6 +40,8 @@ export type MysqlPools = Readonly<{
   lookup: ConnectionPool
   feed: ConnectionPool
   admin: ConnectionPool
+  /** One more, which doubts its connections when one of the others is lost, and the other way round. */
+  poolOf(size: number, open: () => Promise<MysqlConnection>): ConnectionPool
   /** For groups of charges: one packet may carry several statements, here alone. Throws what the driver throws. */
   openWriter(): Promise<MysqlConnection>
   /** A connection of its own for whoever closes it; throws Failure. */
@@ -75,17 +77,26 @@ export const createMysqlPools = (
       throw error
     }
   }
-  const poolOf = (size: number, lockWaitS: number) =>
-    createConnectionPool({ size, queueLimit, clock, open: () => open(lockWaitS) })
-  const quota = poolOf(options.quotaConnections, CHARGE_LOCK_WAIT_S)
-  const lookup = poolOf(options.lookupConnections, CHARGE_LOCK_WAIT_S)
-  const feed = poolOf(1, CHARGE_LOCK_WAIT_S)
-  const admin = poolOf(options.adminConnections, ADMIN_LOCK_WAIT_S)
+  const all: ConnectionPool[] = []
+  /** Where the network was cut without a word, each idle connection would cost somebody a timeout to find out. */
+  const lost = (sinceMs: number) => {
+    for (const pool of all) pool.doubt(sinceMs)
+  }
+  const poolOf: MysqlPools['poolOf'] = (size, open) => {
+    const pool = createConnectionPool({ size, queueLimit, clock, open, lost })
+    all.push(pool)
+    return pool
+  }
+  const quota = poolOf(options.quotaConnections, () => open(CHARGE_LOCK_WAIT_S))
+  const lookup = poolOf(options.lookupConnections, () => open(CHARGE_LOCK_WAIT_S))
+  const feed = poolOf(1, () => open(CHARGE_LOCK_WAIT_S))
+  const admin = poolOf(options.adminConnections, () => open(ADMIN_LOCK_WAIT_S))
   return {
     quota,
     lookup,
     feed,
     admin,
+    poolOf,
     openWriter: () => open(CHARGE_LOCK_WAIT_S, true),
     open: () => open(ADMIN_LOCK_WAIT_S).catch(throwUnreachable),
     ask: async (work) => {

@@ -7,7 +7,6 @@ import { createGroupCommit } from '../../../quota/group-commit.ts'
 import { createObservedLedger } from '../../../quota/observed-ledger.ts'
 import type { QuotaView } from '../../../quota/quota-view.ts'
 import type { Charges, Charging } from '../../backend.ts'
-import { createConnectionPool } from '../connection-pool.ts'
 import { toFailure } from '../errors.ts'
 import type { MysqlOptions, MysqlPools } from '../pools.ts'
 import type { TracedStatements } from '../traced-statements.ts'
@@ -55,7 +54,7 @@ export const createMysqlCharges = (deps: Deps): Charges & Readonly<{ close(): Pr
     }
   }
   // Room for all who may wait, who wait in the queue of the groups and not here.
-  const pool = createConnectionPool({ size: 1, queueLimit: options.queueLimit, clock, open })
+  const pool = pools.poolOf(1, open)
   const writer = createMysqlGroupWriter({ pool, clock, traced })
   const grouped = createGroupCommit({ writer, view, clock, observer, queueLimit: options.queueLimit })
 
