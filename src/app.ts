@@ -60,6 +60,8 @@ const REMEMBERED_CHARGES = 200_000
 const UNITS_OF_A_REQUEST = 1
 const SWEEP_INTERVAL_MS = 5_000
 const PING_TIMEOUT_MS = 1_000
+/** Of what this process tells the others, which is all that its books are for: it may not hold up the end of the process. */
+const WORD_TIMEOUT_MS = 5_000
 
 const start = async (
   config: Config,
@@ -83,7 +85,7 @@ const start = async (
     chargeForm: config.chargeForm,
     chargeObserver: chargeMetrics,
     // The gate of look-ups lets no more through: there is one queue and not two.
-    mysql: { lookupConnections: config.maxLookups },
+    mysql: { lookupConnections: config.maxLookups, adminTimeoutMs: WORD_TIMEOUT_MS },
   })
   lifecycle.onClose('store', store.close)
   if (applied.length > 0) log.info({ applied }, 'store migrated')
