@@ -175,6 +175,7 @@ const serverOptions = (config: Config): GrpcServerOptions => ({
   socketMode: config.socket.mode,
   socketGroup: config.socket.group,
   tls: config.tls,
+  plaintext: config.plaintext,
   maxConnectionAgeMs: config.maxConnectionAgeMs,
   maxBodyBytes: config.maxBodyBytes,
   drainDelayMs: config.drainDelayMs,

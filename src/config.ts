@@ -21,6 +21,7 @@ export type Config = Readonly<{
   listen: string
   socket: Readonly<{ mode: number; group: string | undefined }>
   tls: TlsConfig | undefined
+  plaintext: Settings['plaintext']
   /** On TCP; undefined when switched off. */
   maxConnectionAgeMs: number | undefined
   /** `HOST:PORT`, or undefined when switched off. */
@@ -104,6 +105,7 @@ const toConfig = (settings: Settings, environment: Environment): Config => ({
   listen: settings.listen,
   socket: { mode: settings.socket_mode, group: settings.socket_group },
   tls: tlsConfig(settings),
+  plaintext: settings.plaintext,
   maxConnectionAgeMs: settings.max_connection_age.ms,
   healthListen: settings.health_listen === 'off' ? undefined : settings.health_listen,
   checkTimeoutMs: settings.check_timeout,

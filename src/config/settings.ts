@@ -46,6 +46,9 @@ export const settingsSchema = z.strictObject({
     .describe(
       'time between two looks at the TLS files; a change that two looks found alike is taken into use',
     ),
+  plaintext: choice('loopback', 'anywhere')
+    .prefault('loopback')
+    .describe('where Checks may be answered without TLS; anywhere trusts everybody who reaches the address'),
   max_connection_age: durationOrOff('10ms', '24h')
     .prefault('30m')
     .describe(

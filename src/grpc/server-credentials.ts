@@ -16,6 +16,9 @@ export type TlsOptions = TlsFiles &
     reloadIntervalMs: number
   }>
 
+/** Where Checks are answered without TLS; `anywhere` trusts the network. */
+export type Plaintext = 'loopback' | 'anywhere'
+
 export type Admittance = Readonly<{
   credentials: ServerCredentials
   /** Looks at no file any more. */
@@ -25,12 +28,16 @@ export type Admittance = Readonly<{
 /** Throws Rejection when the address needs TLS and has none, or a file cannot be used. */
 export const openAdmittance = async (
   address: ListenAddress,
-  tls: TlsOptions | undefined,
+  { tls, plaintext }: Readonly<{ tls: TlsOptions | undefined; plaintext: Plaintext }>,
   log: Logger,
 ): Promise<Admittance> => {
   if (tls === undefined) {
-    if (address.kind === 'unix' || isLoopback(address.host))
+    const stays = address.kind === 'unix' || isLoopback(address.host)
+    if (stays || plaintext === 'anywhere') {
+      if (!stays)
+        log.warn({ host: address.host }, 'without TLS: whoever reaches this address may ask and listen')
       return { credentials: ServerCredentials.createInsecure(), close: () => {} }
+    }
     throw new Rejection(
       'invalid',
       `${address.host} is reachable from other machines: it needs a TLS certificate, its key and a client authority`,

@@ -18,17 +18,18 @@ import type { Health } from './health.ts'
 import { createHealth } from './health.ts'
 import { createLimitReport } from './limit-report.ts'
 import { tolerateResets } from './reset-guard.ts'
-import type { TlsOptions } from './server-credentials.ts'
+import type { Plaintext, TlsOptions } from './server-credentials.ts'
 import { openAdmittance } from './server-credentials.ts'
 import { bindSocketFile } from './socket-file.ts'
 
 export type GrpcServerOptions = AuthorizationOptions &
   Readonly<{
-    /** `unix:PATH`, `HOST:PORT` or `[IPV6]:PORT`; beyond loopback only with `tls`. */
+    /** `unix:PATH`, `HOST:PORT` or `[IPV6]:PORT`; beyond loopback only with `tls`, or `plaintext` anywhere. */
     listen: string
     socketMode: number
     socketGroup: string | undefined
     tls: TlsOptions | undefined
+    plaintext: Plaintext
     /** The largest body that Envoy is configured to send along. */
     maxBodyBytes: number
     /** Age at which a TCP connection is asked to be replaced, a tenth more or less; undefined: never. */
@@ -62,7 +63,7 @@ export const startGrpcServer = async (
   deps: GrpcServerDeps,
 ): Promise<GrpcServer> => {
   const address = parseListenAddress(options.listen)
-  const admittance = await openAdmittance(address, options.tls, deps.log)
+  const admittance = await openAdmittance(address, options, deps.log)
   const clientNames = options.tls?.clientNames
   const server = new Server({
     'grpc.max_receive_message_length': options.maxBodyBytes + HEAD_ROOM_BYTES,
@@ -90,10 +91,12 @@ export const startGrpcServer = async (
       }),
     }),
   })
-  const bound = await listen(server, address, admittance.credentials, options).catch((error: unknown) => {
-    admittance.close()
-    throw error
-  })
+  const bound = await listen(server, address, admittance.credentials, options, deps.log).catch(
+    (error: unknown) => {
+      admittance.close()
+      throw error
+    },
+  )
   let draining: Promise<void> | undefined
   return {
     address: bound,
@@ -132,7 +135,10 @@ const listen = async (
   address: ListenAddress,
   credentials: ServerCredentials,
   { socketMode: mode, socketGroup: group }: GrpcServerOptions,
+  log: Logger,
 ): Promise<string> => {
+  const warnOpen = (directory: string) =>
+    log.warn({ directory }, 'everybody may put another socket in place of this one: take o+w away')
   const bind = (target: string) => {
     const { promise, resolve, reject } = Promise.withResolvers<number>()
     server.bindAsync(target, credentials, (error, port) => (error === null ? resolve(port) : reject(error)))
@@ -141,7 +147,7 @@ const listen = async (
   try {
     if (address.kind === 'tcp')
       return formatHostPort(address.host, await bind(formatHostPort(address.host, address.port)))
-    await bindSocketFile({ path: address.path, mode, group }, async (path) => {
+    await bindSocketFile({ path: address.path, mode, group, warnOpen }, async (path) => {
       await bind(`unix:${path}`)
     })
     return `unix:${address.path}`

@@ -1,7 +1,7 @@
 // A socket file that appears at its public path only when it is ready: right mode, right group, already
 // listening.
 import { randomBytes } from 'node:crypto'
-import { chmod, chown, mkdir, readFile, rename, rm } from 'node:fs/promises'
+import { chmod, chown, mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { Rejection } from '../kernel/failure.ts'
 
@@ -10,6 +10,8 @@ export type SocketFileOptions = Readonly<{
   mode: number
   /** Name or number; undefined keeps the process's own. */
   group: string | undefined
+  /** Everybody may replace files in the directory. */
+  warnOpen(directory: string): void
 }>
 
 /**
@@ -30,6 +32,7 @@ export const bindSocketFile = async (
   const groupId = options.group === undefined ? undefined : await groupIdOf(options.group)
   try {
     await makeDirectory(directory, groupId)
+    if (await isOpenToAll(directory)) options.warnOpen(directory)
     await bind(privatePath)
     if (groupId !== undefined) await chown(privatePath, -1, groupId)
     await chmod(privatePath, options.mode)
@@ -58,6 +61,18 @@ const makeDirectory = async (directory: string, groupId: number | undefined): Pr
   const made = await mkdir(directory, { recursive: true, mode: 0o750 })
   // Who may use the socket must be able to reach it.
   if (made !== undefined && groupId !== undefined) await chown(directory, -1, groupId)
+}
+
+const OTHERS_WRITE = 0o002
+const STICKY = 0o1000
+
+/**
+ * Envoy would ask whoever put another socket there, and be allowed anything. Not refused: a volume that the
+ * containers of a pod share has this mode, and nobody else sees it.
+ */
+const isOpenToAll = async (directory: string): Promise<boolean> => {
+  const { mode } = await stat(directory)
+  return (mode & OTHERS_WRITE) !== 0 && (mode & STICKY) === 0
 }
 
 const groupIdOf = async (group: string): Promise<number> => {

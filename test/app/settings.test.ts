@@ -154,6 +154,12 @@ describe('where it stands', () => {
     await expect(anApp(absent)).rejects.toThrow(/the TLS \S+ cannot be read/)
   })
 
+  bites(['plaintext'], 'beyond loopback it starts without TLS only when told', async () => {
+    await expect(anApp({ listen: '0.0.0.0:0' })).rejects.toThrow(Rejection)
+    const { app } = await anApp({ listen: '0.0.0.0:0', plaintext: 'anywhere' })
+    expect(app.address).toMatch(/^0\.0\.0\.0:\d+$/)
+  })
+
   bites(['max_connection_age'], 'a connection of that age is asked to go', async () => {
     const { app } = await anApp({ max_connection_age: '10ms' })
     const session = connect(`http://${app.address}`)

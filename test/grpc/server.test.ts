@@ -1,6 +1,6 @@
 // Who can reach the server, by which door, with how large a request.
 
-import { mkdir, readdir, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { status } from '@grpc/grpc-js'
 import { describe, expect, it } from 'vitest'
@@ -37,6 +37,20 @@ describe('a socket file', () => {
     await mkdir(directory, { mode: 0o700 })
     await aServer({ listen: `unix:${join(directory, 'latchkey.sock')}` })
     expect(await permissions(directory)).toBe('700')
+  })
+
+  it('is warned of in a directory where everybody may put another in its place', async () => {
+    const directory = join(await aDirectory(), 'run')
+    await mkdir(directory)
+    const warnings = async (mode: number, name: string) => {
+      await chmod(directory, mode)
+      const { logged } = await aServer({ listen: `unix:${join(directory, name)}` })
+      return logged.filter((line) => line.includes('everybody may put another socket')).length
+    }
+    // In /tmp, mode 1777, only its owner may replace a file.
+    expect([await warnings(0o777, 'a'), await warnings(0o1777, 'b'), await warnings(0o770, 'c')]).toEqual([
+      1, 0, 0,
+    ])
   })
 
   it.each([
@@ -82,6 +96,14 @@ describe('a TCP port', () => {
       await expect(aServer({ listen })).rejects.toThrow('needs a TLS certificate')
     },
   )
+
+  it('beyond loopback answers without TLS only when that was named, and says so', async () => {
+    const { address, logged } = await aServer({ listen: '0.0.0.0:0', plaintext: 'anywhere' })
+    const client = aClient(address.replace('0.0.0.0', '127.0.0.1'))
+    expect(summarise(await ask(client, aCheckRequest()))).toMatchObject({ allowed: true })
+    expect(logged.filter((line) => line.includes('without TLS'))).toHaveLength(1)
+    expect((await aServer({ plaintext: 'anywhere' })).logged).toEqual([])
+  })
 })
 
 describe('the size of a request', () => {

@@ -20,6 +20,7 @@ export const startCheckServer = (
       socketMode: 0o660,
       socketGroup: undefined,
       tls: undefined,
+      plaintext: 'loopback',
       maxBodyBytes: 1_048_576,
       maxConnectionAgeMs: undefined,
       drainDelayMs: 0,

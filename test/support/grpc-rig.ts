@@ -20,6 +20,7 @@ export const OPTIONS: GrpcServerOptions = {
   socketMode: 0o660,
   socketGroup: undefined,
   tls: undefined,
+  plaintext: 'loopback',
   maxBodyBytes: 8 * 1_048_576,
   checkTimeoutMs: 10_000,
   maxConnectionAgeMs: undefined,
