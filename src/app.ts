@@ -1,5 +1,5 @@
 // The composition root: Config in, running App out. The only file that builds things, in the order in which they start.
-import { createOverloadGuards } from './app/overload-guards.ts'
+import { createOverloadGuards, throttleSources } from './app/overload-guards.ts'
 import { createCheck } from './check/check.ts'
 import type { KnownKey } from './check/usable-key.ts'
 import { readVersion } from './config/version.ts'
@@ -160,6 +160,7 @@ const createDecision = (
     clock,
     secrets: createSecrets(config.keyFormats),
     directory,
+    throttle: throttleSources(config, clock),
     ledger: store.ledger,
     refusals,
     retries,

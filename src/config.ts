@@ -44,6 +44,8 @@ export type Config = Readonly<{
   feedIntervalMs: number
   maxLookups: number
   maxInFlight: number
+  /** In a second, or undefined when switched off. */
+  unknownKeysPerSource: number | undefined
   chargeForm: 'grouped' | 'direct'
   /** 1 to 99, or undefined when switched off. */
   softLimitPercent: number | undefined
@@ -126,6 +128,7 @@ const toConfig = (settings: Settings, environment: Environment): Config => ({
   feedIntervalMs: settings.feed_interval,
   maxLookups: settings.max_lookups,
   maxInFlight: settings.max_in_flight,
+  unknownKeysPerSource: settings.unknown_keys_per_source.count,
   chargeForm: settings.charge_form,
   softLimitPercent: settings.soft_limit.percent,
   retryHorizonMs: settings.retry_horizon,

@@ -5,6 +5,8 @@ import { createAdmissionGate } from '../grpc/admission-gate.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { KeyStore } from '../keys/key-store.ts'
 import { createLookupGate } from '../keys/lookup-gate.ts'
+import type { SourceThrottle } from '../keys/source-throttle.ts'
+import { createSourceThrottle } from '../keys/source-throttle.ts'
 import { createStoreCircuit } from '../keys/store-circuit.ts'
 import type { OverloadMetrics } from '../telemetry/overload-metrics.ts'
 import { createOverloadMetrics } from '../telemetry/overload-metrics.ts'
@@ -15,6 +17,12 @@ export type OverloadGuards = Readonly<{
   admission: AdmissionGate
   overload: OverloadMetrics
 }>
+
+/** Addresses of which misses are counted, some 150 bytes each. */
+const REMEMBERED_SOURCES = 10_000
+
+export const throttleSources = ({ unknownKeysPerSource: perSecond }: Config, clock: Clock): SourceThrottle =>
+  createSourceThrottle({ clock, perSecond, maxSources: REMEMBERED_SOURCES })
 
 export const createOverloadGuards = (
   { maxLookups, maxInFlight }: Config,

@@ -4,6 +4,8 @@ export type AuthRequest = Readonly<{
   /** Envoy's id of the request and its start: together the same over retries of one Check and unique over requests. */
   id: string
   startedAt: string
+  /** IP address of the connection that Envoy has the request from; empty when there is none. */
+  source: string
   method: string
   /** As received, query included; bytes as Latin-1, never parsed as a URL. Empty when Envoy sent none. */
   path: string

@@ -6,6 +6,7 @@ import { Failure } from '../kernel/failure.ts'
 import type { KeyDirectory } from '../keys/key-directory.ts'
 import type { Secrets } from '../keys/secret.ts'
 import { digestSecret } from '../keys/secret.ts'
+import type { SourceThrottle } from '../keys/source-throttle.ts'
 import type { QuotaLedger } from '../quota/quota-ledger.ts'
 import type { RefusalMemory } from '../quota/refusal-memory.ts'
 import type { RetryMemory } from '../quota/retry-memory.ts'
@@ -16,12 +17,13 @@ import { denyInvalidKey, findCredential } from './credential.ts'
 import type { Decision } from './decision.ts'
 import { deny, isDeny } from './decision.ts'
 import type { KnownKey } from './usable-key.ts'
-import { denyUnusable, findKey } from './usable-key.ts'
+import { denyUnusable, findKeyFor } from './usable-key.ts'
 
 export type CheckDeps = Readonly<{
   clock: Clock
   secrets: Secrets
   directory: KeyDirectory
+  throttle: SourceThrottle
   ledger: QuotaLedger
   refusals: RefusalMemory<KnownKey>
   retries: RetryMemory
@@ -42,7 +44,7 @@ export const createCheck = (deps: CheckDeps): Check => {
     digest: Uint8Array,
     call: Call,
   ): Promise<Decision | 'stale'> => {
-    const known = await findKey(deps, digest, call)
+    const known = await findKeyFor(request.source, deps, digest, call)
     if (isDeny(known)) return known
     const unusable = denyUnusable(deps, known)
     if (unusable !== undefined) return unusable

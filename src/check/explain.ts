@@ -106,6 +106,7 @@ const asRequest = ({
 }: Omit<ExplainQuestion, 'secret'>): AuthRequest => ({
   id: '',
   startedAt: '',
+  source: '',
   method,
   path,
   headers: new Map(),

@@ -2,6 +2,7 @@
 import type { Call } from '../kernel/call.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { KeyDirectory } from '../keys/key-directory.ts'
+import type { SourceThrottle } from '../keys/source-throttle.ts'
 import type { VirtualKey } from '../keys/virtual-key.ts'
 import { keyStatus } from '../keys/virtual-key.ts'
 import type { Registry } from '../policy/registry.ts'
@@ -9,7 +10,7 @@ import type { QuotaState } from '../quota/quota.ts'
 import type { RefusalMemory } from '../quota/refusal-memory.ts'
 import { denyInvalidKey } from './credential.ts'
 import type { Deny } from './decision.ts'
-import { deny } from './decision.ts'
+import { deny, isDeny } from './decision.ts'
 
 export type KnownKey = Readonly<{
   digest: Uint8Array
@@ -33,6 +34,20 @@ export const findKey = async (
   }
   const { key, registry } = await deps.directory.find(digest, call)
   return key === undefined ? denyInvalidKey('unknown') : { digest, key, registry }
+}
+
+/** The same for an address, which gets no look-up while it asks for too many keys that nobody made. */
+export const findKeyFor = async (
+  source: string,
+  deps: Parameters<typeof findKey>[0] & Readonly<{ throttle: SourceThrottle }>,
+  digest: Uint8Array,
+  call: Call,
+): Promise<KnownKey | Deny> => {
+  call.mayLookUp = !deps.throttle.isThrottled(source)
+  const known = await findKey(deps, digest, call)
+  // What is remembered as absent costs nothing.
+  if (isDeny(known) && call.cache === 'miss') deps.throttle.missed(source)
+  return known
 }
 
 /** A refusal by status, which also makes the next request look again, at most once a second: but revoked is for ever. */

@@ -68,6 +68,18 @@ export const wholeNumber = (least: number, most: number) =>
     return typeof value === 'number' && Number.isInteger(value) ? within(value, least, most) : undefined
   })
 
+/** undefined stands for `off`. */
+export const countOrOff = (least: number, most: number) =>
+  form(
+    `off or a whole number from ${least} to ${most}`,
+    (input): Readonly<{ count: number | undefined }> | undefined => {
+      if (input === 'off') return { count: undefined }
+      const count = typeof input === 'string' && /^\d{1,15}$/.test(input) ? Number(input) : input
+      if (typeof count !== 'number' || !Number.isInteger(count)) return undefined
+      return within(count, least, most) === undefined ? undefined : { count }
+    },
+  )
+
 export const rate = () =>
   form('a rate from 0 to 1', (input) => {
     const value =

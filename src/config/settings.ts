@@ -3,6 +3,7 @@ import { z } from 'zod'
 import {
   choice,
   clientNames,
+  countOrOff,
   duration,
   durationOrOff,
   fileMode,
@@ -100,6 +101,11 @@ export const settingsSchema = z.strictObject({
   max_lookups: wholeNumber(1, 64)
     .prefault('4')
     .describe('most keys looked up in the store at once, and connections of a shared store for that'),
+  unknown_keys_per_source: countOrOff(1, 1_000_000)
+    .prefault('off')
+    .describe(
+      'look-ups in a second for keys that do not exist, after which an address gets none for a second; off where many share an address',
+    ),
   max_in_flight: wholeNumber(1, 1_000_000)
     .prefault('2048')
     .describe('Checks in flight at which keys that are not cached are refused; at twice as many all are'),

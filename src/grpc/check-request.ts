@@ -14,6 +14,7 @@ export const toAuthRequest = ({ attributes }: CheckRequest): AuthRequest | undef
   return {
     id: http.id,
     startedAt: instantOf(attributes?.request?.time),
+    source: attributes?.source?.address?.address?.value.address ?? '',
     method: http.method || (pseudo.get(':method') ?? ''),
     path: latin1(http.path) || (pseudo.get(':path') ?? ''),
     headers,

@@ -2,13 +2,15 @@
 import type { Clock } from './clock.ts'
 import { Failure } from './failure.ts'
 
-export type CacheOutcome = 'none' | 'hit' | 'absent' | 'miss' | 'joined' | 'stale' | 'refused'
+export type CacheOutcome = 'none' | 'hit' | 'absent' | 'miss' | 'joined' | 'stale' | 'refused' | 'throttled'
 
 export type Call = {
   /** Monotonic milliseconds at which the answer must be on its way. */
   readonly deadlineMs: number
   /** Set when Envoy gave up before we answered. Work that was not sent yet must not be sent any more. */
   cancelled: boolean
+  /** False while its source asks for too many keys that nobody made: what is known serves it, and nothing is looked up. */
+  mayLookUp: boolean
   cache: CacheOutcome
   /** Look-ups, and reads of limits that it waited for. */
   storeReads: number
@@ -19,6 +21,7 @@ export type Call = {
 export const createCall = (deadlineMs: number): Call => ({
   deadlineMs,
   cancelled: false,
+  mayLookUp: true,
   cache: 'none',
   storeReads: 0,
   storeWrites: 0,

@@ -54,6 +54,11 @@ const STALE_AFTER_MS = 250
 /** For this long after a store did not answer nobody waits for it who may be served without it. */
 const TROUBLED_MS = 500
 
+const refuseThrottled = async (call: Call): Promise<never> => {
+  call.cache = 'throttled'
+  throw new Failure('overloaded', 'its source asked for too many keys that nobody made')
+}
+
 export const createKeyDirectory = (deps: {
   store: KeyStore
   clock: Clock
@@ -124,6 +129,7 @@ export const createKeyDirectory = (deps: {
   const ageMs = ({ askedMs }: Entry): number => Math.min(clock.monotonicMs() - askedMs, feedStalenessMs())
 
   const startFlight = (name: string, digest: Uint8Array, call: Call): Promise<Found> => {
+    if (!call.mayLookUp) return refuseThrottled(call)
     const flight = lookUp(name, digest, call).finally(() => {
       if (flights.get(name) === flight) flights.delete(name)
     })

@@ -281,6 +281,24 @@ describe('too much at once', () => {
   })
 
   bites(
+    ['unknown_keys_per_source'],
+    'an address that asks for more keys that nobody made gets no look-up, and keys in the cache are served',
+    async () => {
+      const throttled = await anApp({ unknown_keys_per_source: '3' })
+      const [cached, cold] = [await aKeyIn(throttled.app.store), await aKeyIn(throttled.app.store)]
+      const [source, other] = [{ source: '192.0.2.1' }, { source: '192.0.2.2' }]
+      expect(await throttled.answer(cached.secret, source)).toMatchObject({ allowed: true })
+      await until(async () => (await throttled.answer(mintSecret(), source)).reason === 'overloaded')
+      expect(await throttled.answer(cached.secret, source)).toMatchObject({ allowed: true })
+      expect(await throttled.answer(cold.secret, other)).toMatchObject({ allowed: true })
+      expect(await throttled.answer(mintSecret(), other)).toMatchObject({ reason: 'invalid_key' })
+      const off = await anApp()
+      for (let each = 0; each < 20; each += 1)
+        expect(await off.answer(mintSecret(), source)).toMatchObject({ reason: 'invalid_key' })
+    },
+  )
+
+  bites(
     ['max_in_flight'],
     'first keys that are not cached are refused, at twice as much everything',
     async () => {

@@ -1,14 +1,21 @@
 // What is refused before it is read: too much in flight, or nobody waits for it any more.
+import { Metadata } from '@grpc/grpc-js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createAdmissionGate } from '../../src/grpc/admission-gate.ts'
+import { createAuthorization } from '../../src/grpc/authorization.ts'
 import { hasGivenUp } from '../../src/grpc/deadline.ts'
+import type { DecisionFacts } from '../../src/grpc/decision-log.ts'
+import { CheckResponse } from '../../src/grpc/gen/envoy/service/auth/v3/external_auth.ts'
+import { createClock } from '../../src/kernel/clock.ts'
+import { createCheckMetrics } from '../../src/telemetry/check-metrics.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
+import { createOverloadMetrics } from '../../src/telemetry/overload-metrics.ts'
 import type { Telemetry } from '../../src/telemetry/telemetry.ts'
 import { startTelemetry } from '../../src/telemetry/telemetry.ts'
 import { summarise } from '../support/check-client.ts'
 import { aCheckRequest } from '../support/check-requests.ts'
 import { anAllow } from '../support/decisions.ts'
-import { aClient, aServer, ask } from '../support/grpc-rig.ts'
+import { aClient, aServer, ask, OPTIONS } from '../support/grpc-rig.ts'
 import { samplesOf, sumIn } from '../support/metrics-page.ts'
 import { until } from '../support/until.ts'
 
@@ -71,6 +78,30 @@ describe('a Check', () => {
     const client = aClient(address)
     for (let each = 0; each < 5; each += 1)
       expect(summarise(await ask(client, aCheckRequest()))).toMatchObject({ reason: 'internal_error' })
+  })
+
+  it('that has been given up is not begun: no decision, no line, and a word of ours if anybody still listens', async () => {
+    let begun = 0
+    const told: DecisionFacts[] = []
+    const answer = createAuthorization(OPTIONS, {
+      check: async () => {
+        begun += 1
+        return anAllow()
+      },
+      clock: createClock(),
+      admission: createAdmissionGate({ maxInFlight: 1 }),
+      overload: createOverloadMetrics(),
+      metrics: createCheckMetrics(),
+      logDecision: (_outcome, facts) => told.push(facts),
+      reportLimits: () => {},
+    })
+    const answered = Promise.withResolvers<Buffer | null | undefined>()
+    // Of a call that grpc-js made nobody can say when it is looked at.
+    const late = { cancelled: false, getDeadline: () => 0, metadata: new Metadata(), on: () => {} }
+    answer(late as unknown as Parameters<typeof answer>[0], (_error, bytes) => answered.resolve(bytes))
+    const response = CheckResponse.decode((await answered.promise) ?? Buffer.alloc(0))
+    expect(summarise(response)).toMatchObject({ httpStatus: 503, reason: 'deadline_exceeded' })
+    expect([begun, told]).toEqual([0, []])
   })
 
   it('has been given up when its own deadline passed or its caller left, and not before', () => {

@@ -19,8 +19,19 @@ const readParts = (parts: RequestParts) => {
 
 const http = (request: Parameters<typeof AttributeContext_Request.fromPartial>[0]) =>
   read({
-    attributes: { request: AttributeContext_Request.fromPartial(request), contextExtensions: new Map() },
+    attributes: {
+      source: undefined,
+      request: AttributeContext_Request.fromPartial(request),
+      contextExtensions: new Map(),
+    },
   })
+
+describe('the source', () => {
+  it('is the address of the connection that Envoy tells, and empty when it tells none', () => {
+    expect(readParts({ source: '2001:db8::1' }).source).toBe('2001:db8::1')
+    expect(readParts({}).source).toBe('')
+  })
+})
 
 describe('headers', () => {
   it('keep each line of header_map, in order, under the lower-case name', () => {

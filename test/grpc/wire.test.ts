@@ -156,6 +156,7 @@ describe('the wire form of a CheckRequest', () => {
     })
     expect(CheckRequest.decode(bytes)).toEqual({
       attributes: {
+        source: { address: { address: { $case: 'socketAddress', value: { address: '10.0.0.1' } } } },
         request: {
           time: { seconds: 1_795_262_400n, nanos: 123_456_789 },
           http: {

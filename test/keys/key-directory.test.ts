@@ -223,3 +223,29 @@ describe('the registry', () => {
     expect(directory.registry()?.version).toBe(2)
   })
 })
+
+describe('a caller who gets no look-up', () => {
+  const setUpThrottled = () => {
+    const all = setUp()
+    const throttled = () => Object.assign(all.call(), { mayLookUp: false })
+    return { ...all, throttled }
+  }
+
+  test('is told of overload when the key is not remembered: it may be valid, so never that it is absent', async () => {
+    const { store, directory, throttled } = setUpThrottled()
+    const call = throttled()
+    await expect(directory.find(digest, call)).rejects.toMatchObject({ reason: 'overloaded' })
+    expect(call.cache).toBe('throttled')
+    expect(store.lookups()).toBe(0)
+  })
+
+  test('is served from the cache, and by the look-up of another', async () => {
+    const { store, directory, call, throttled, fill } = setUpThrottled()
+    await fill('one')
+    expect((await directory.find(digest, throttled())).key?.id).toBe('key_1')
+    const other = directory.find(digestSecret('two'), call())
+    const joined = directory.find(digestSecret('two'), throttled())
+    store.waiting.shift()?.reply(aKey({ id: 'key_2' }))
+    expect((await Promise.all([other, joined])).map(({ key }) => key?.id)).toEqual(['key_2', 'key_2'])
+  })
+})

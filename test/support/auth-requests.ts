@@ -21,6 +21,7 @@ export const aRequest = (
   return {
     id: `request-${requests}`,
     startedAt: '1795262400.000000000',
+    source: '192.0.2.1',
     method: 'POST',
     path: '/v1/chat/completions',
     headers: headersOf(headers),

@@ -8,6 +8,8 @@ export type RequestParts = Readonly<{
   path?: string
   headers?: readonly (readonly [string, string | Buffer])[]
   body?: string | Buffer
+  /** Address of the connection. */
+  source?: string
   /** Envoy cut the body and says so. */
   cut?: boolean
   contextExtensions?: Readonly<Record<string, string>>
@@ -34,6 +36,7 @@ export const aCheckRequest = (parts: RequestParts = {}): CheckRequest => {
     joined.set(key, [joined.get(key), value.toString()].filter((line) => line !== undefined).join(','))
   return CheckRequest.fromPartial({
     attributes: {
+      ...(parts.source === undefined ? {} : { source: peerAt(parts.source) }),
       contextExtensions: new Map(Object.entries(parts.contextExtensions ?? {})),
       request: {
         time: { seconds: 1_795_262_400n, nanos: 0 },
@@ -49,3 +52,8 @@ export const aCheckRequest = (parts: RequestParts = {}): CheckRequest => {
     },
   })
 }
+
+const peerAt = (address: string) =>
+  ({
+    address: { address: { $case: 'socketAddress', value: { address } } },
+  }) as const

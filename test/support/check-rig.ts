@@ -12,6 +12,7 @@ import { createCall } from '../../src/kernel/call.ts'
 import type { KeyDraft } from '../../src/keys/key-book.ts'
 import { createKeyDirectory } from '../../src/keys/key-directory.ts'
 import { createSecrets, DEFAULT_SECRET_FORMATS, digestSecret, hintOf } from '../../src/keys/secret.ts'
+import { createSourceThrottle } from '../../src/keys/source-throttle.ts'
 import { NO_RULES } from '../../src/policy/policy.ts'
 import { createRefusalMemory } from '../../src/quota/refusal-memory.ts'
 import { createRetryMemory } from '../../src/quota/retry-memory.ts'
@@ -70,6 +71,7 @@ export const createCheckRig = async (): Promise<CheckRig> => {
     clock,
     secrets,
     directory: keyDirectory,
+    throttle: createSourceThrottle({ clock, perSecond: undefined, maxSources: 1 }),
     ledger: counted.ledger,
     refusals,
     retries: createRetryMemory({

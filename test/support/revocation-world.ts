@@ -11,6 +11,7 @@ import type { KeyDirectoryOptions } from '../../src/keys/key-directory.ts'
 import { createKeyDirectory } from '../../src/keys/key-directory.ts'
 import type { KeyLookup } from '../../src/keys/key-store.ts'
 import { createSecrets, DEFAULT_SECRET_FORMATS } from '../../src/keys/secret.ts'
+import { createSourceThrottle } from '../../src/keys/source-throttle.ts'
 import type { QuotaLedger } from '../../src/quota/quota-ledger.ts'
 import { createRefusalMemory } from '../../src/quota/refusal-memory.ts'
 import { createRetryMemory } from '../../src/quota/retry-memory.ts'
@@ -94,6 +95,7 @@ export const createRevocationWorld = (revocation: Revocation, options: Partial<K
     clock,
     secrets,
     directory,
+    throttle: createSourceThrottle({ clock, perSecond: undefined, maxSources: 1 }),
     ledger: NOTHING_TO_CHARGE,
     refusals,
     retries: createRetryMemory({ clock, horizonMs: 15_000, maxEntries: 10, onWasted: () => {} }),

@@ -4,13 +4,20 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Timestamp } from "../../../../google/protobuf/timestamp.ts";
+import { Address } from "../../../config/core/v3/address.ts";
 import { HeaderMap } from "../../../config/core/v3/base.ts";
 
 /** What Envoy tells about the request it asks for. */
 
 export interface AttributeContext {
+  /** Of the connection: a proxy in between, when there is one. */
+  readonly source: AttributeContext_Peer | undefined;
   readonly request: AttributeContext_Request | undefined;
   readonly contextExtensions: Map<string, string>;
+}
+
+export interface AttributeContext_Peer {
+  readonly address: Address | undefined;
 }
 
 export interface AttributeContext_Request {
@@ -44,11 +51,14 @@ export interface AttributeContext_ContextExtensionsEntry {
 }
 
 function createBaseAttributeContext(): AttributeContext {
-  return { request: undefined, contextExtensions: new Map() };
+  return { source: undefined, request: undefined, contextExtensions: new Map() };
 }
 
 export const AttributeContext: MessageFns<AttributeContext> = {
   encode(message: AttributeContext, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.source !== undefined) {
+      AttributeContext_Peer.encode(message.source, writer.uint32(10).fork()).join();
+    }
     if (message.request !== undefined) {
       AttributeContext_Request.encode(message.request, writer.uint32(34).fork()).join();
     }
@@ -71,6 +81,14 @@ export const AttributeContext: MessageFns<AttributeContext> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.source = AttributeContext_Peer.decode(reader, reader.uint32());
+            continue;
+          }
           case 4: {
             if (tag !== 34) {
               break;
@@ -107,6 +125,9 @@ export const AttributeContext: MessageFns<AttributeContext> = {
   },
   fromPartial(object: DeepPartial<AttributeContext>): AttributeContext {
     const message = createBaseAttributeContext() as any;
+    message.source = (object.source !== undefined && object.source !== null)
+      ? AttributeContext_Peer.fromPartial(object.source)
+      : undefined;
     message.request = (object.request !== undefined && object.request !== null)
       ? AttributeContext_Request.fromPartial(object.request)
       : undefined;
@@ -119,6 +140,63 @@ export const AttributeContext: MessageFns<AttributeContext> = {
       });
       return m;
     })();
+    return message;
+  },
+};
+
+function createBaseAttributeContext_Peer(): AttributeContext_Peer {
+  return { address: undefined };
+}
+
+export const AttributeContext_Peer: MessageFns<AttributeContext_Peer> = {
+  encode(message: AttributeContext_Peer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.address !== undefined) {
+      Address.encode(message.address, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AttributeContext_Peer {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAttributeContext_Peer() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.address = Address.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AttributeContext_Peer>): AttributeContext_Peer {
+    return AttributeContext_Peer.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AttributeContext_Peer>): AttributeContext_Peer {
+    const message = createBaseAttributeContext_Peer() as any;
+    message.address = (object.address !== undefined && object.address !== null)
+      ? Address.fromPartial(object.address)
+      : undefined;
     return message;
   },
 };
