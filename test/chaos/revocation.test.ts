@@ -15,7 +15,7 @@ const CHECKS_PER_SECOND = 20
 const LONGEST_MS = 480_000
 
 describe(`${REPLICAS} replicas on MariaDB`, () => {
-  test(`refuse every one of ${REVOCATIONS} uncharged keys that are revoked while they are used, and none of them admits it again`, {
+  test(`refuse every one of at most ${REVOCATIONS} uncharged keys that are revoked while they are used, and none of them admits it again`, {
     timeout: 590_000,
   }, async () => {
     const fleet = await startReplicas(await freshDatabase(), REPLICAS)
