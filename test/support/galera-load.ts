@@ -64,7 +64,10 @@ export const startGaleraLoad = async (options: GaleraLoadOptions): Promise<Galer
     breaches,
     admit: (places, units) => untilAdmitted(fleet, units, places),
     watch: async (work) => {
-      const looks = nodes.map((node) => () => breaches(node))
+      const looks = nodes.map((node, place) => async () => {
+        const seen = await breaches(node)
+        return seen.map((breach) => `node ${place}, ${breach}`)
+      })
       return (await watchWhile(work, looks)).breaches
     },
     stop: fleet.stop,

@@ -116,7 +116,15 @@ const breachesOf = (
     )
     if (used > amount) breaches.push(`row ${id}: ${used} used of ${amount}`)
     if (admitted > used) breaches.push(`row ${id}: ${admitted} admitted, ${used} charged`)
-    if (used > most) breaches.push(`row ${id}: ${used} charged, of which only ${most} can be accounted for`)
+    if (used > most)
+      breaches.push(
+        `row ${id}: ${used} charged, of which only ${most} can be accounted for (${toldOf(on(after))})`,
+      )
   }
   return breaches
 }
+
+const toldOf = (plans: readonly PlanTally[]): string =>
+  (['asked', ...ANSWERS] as const)
+    .map((what) => `${plans.reduce((sum, plan) => sum + plan[what], 0)} ${what}`)
+    .join(', ')
