@@ -27,7 +27,7 @@ export const createSourceThrottle = ({
     return misses !== undefined && clock.monotonicMs() - misses.sinceMs < PERIOD_MS ? misses : undefined
   }
   return {
-    isThrottled: (source) => source !== '' && (recent(networkOf(source))?.count ?? 0) >= perSecond,
+    isThrottled: (source) => (recent(networkOf(source))?.count ?? 0) >= perSecond,
     missed(source) {
       if (source === '') return
       const name = networkOf(source)
