@@ -68,6 +68,9 @@ it('a Check in flight is answered on the connection that was asked to go, which 
   await began.promise
   const [errorCode] = await asked
   expect([errorCode, session.destroyed]).toEqual([0, false])
+  // It stands while the client turns to another one.
+  for (let each = 0; each < 5; each += 1) await aSession(server.address)
+  expect(session.destroyed).toBe(false)
   decided.resolve()
   expect(await answer).toMatchObject({ allowed: true })
   await closed
