@@ -1,32 +1,22 @@
-// The composition root: Config in, running App out. The only file that builds things, in the order in which they start.
-import { createOverloadGuards, throttleSources } from './app/overload-guards.ts'
-import { createCheck } from './check/check.ts'
-import type { KnownKey } from './check/usable-key.ts'
+// The composition root: Config in, running App out. Things are built here and in app/ only, in the order in which they start.
+import { createDecision } from './app/decision.ts'
+import { createOverloadGuards } from './app/overload-guards.ts'
 import { readVersion } from './config/version.ts'
 import type { Config } from './config.ts'
 import type { GrpcServerOptions } from './grpc/server.ts'
 import { startGrpcServer } from './grpc/server.ts'
 import { createCall, withinDeadline } from './kernel/call.ts'
-import type { Clock, DatabaseClock } from './kernel/clock.ts'
+import type { Clock } from './kernel/clock.ts'
 import { createClock } from './kernel/clock.ts'
 import type { Lifecycle } from './kernel/lifecycle.ts'
 import { createLifecycle } from './kernel/lifecycle.ts'
-import type { Change } from './keys/change-feed.ts'
-import { createChangeFeed } from './keys/change-feed.ts'
-import { startChangePoller } from './keys/change-poller.ts'
 import type { KeyDirectory } from './keys/key-directory.ts'
-import { createKeyDirectory } from './keys/key-directory.ts'
-import { createSecrets } from './keys/secret.ts'
-import { createRefusalMemory } from './quota/refusal-memory.ts'
-import { createRetryMemory } from './quota/retry-memory.ts'
 import { openReadyStore } from './store/open-ready-store.ts'
 import type { Store } from './store/store.ts'
-import type { ChargeMetrics } from './telemetry/charge-metrics.ts'
 import { createChargeMetrics } from './telemetry/charge-metrics.ts'
-import { createFeedMetrics } from './telemetry/feed-metrics.ts'
 import type { Component } from './telemetry/health-listener.ts'
 import { startHealthListener } from './telemetry/health-listener.ts'
-import type { LogDestination, Logger } from './telemetry/logger.ts'
+import type { LogDestination } from './telemetry/logger.ts'
 import { createLogger } from './telemetry/logger.ts'
 import { startTelemetry, telemetryFromEnvironment } from './telemetry/telemetry.ts'
 
@@ -55,10 +45,6 @@ export const startApp = async (config: Config, options: { logTo?: LogDestination
   }
 }
 
-/** At this many remembered charges (some 50 MB) the oldest is forgotten early, and its retry would be charged again. */
-const REMEMBERED_CHARGES = 200_000
-const UNITS_OF_A_REQUEST = 1
-const SWEEP_INTERVAL_MS = 5_000
 const PING_TIMEOUT_MS = 1_000
 /** Of what this process tells the others, which is all that its books are for: it may not hold up the end of the process. */
 const WORD_TIMEOUT_MS = 5_000
@@ -94,8 +80,8 @@ const start = async (
     log.warn({ warning }, 'charges may be lost in a crash')
 
   const { keyStore, ...guards } = createOverloadGuards(config, { store, clock })
-  const guarded = { store: { ...store, keyStore }, clock, chargeMetrics, log }
-  const { directory, check } = createDecision(config, guarded, lifecycle)
+  const deps = { store, keyStore, clock, chargeMetrics, log }
+  const { directory, check } = createDecision(config, deps, lifecycle)
 
   let serving = false
   const components = async () => ({ store: await storeComponent(store, clock), serving: { ok: serving } })
@@ -117,58 +103,6 @@ const start = async (
   serving = true
   log.info({ version, address: grpc.address, health: health?.address, store: store.dialect }, 'serving')
   return { address: grpc.address, healthAddress: health?.address, store, directory, stop: lifecycle.close }
-}
-
-/** The decision and its memories, which forget what this very process changes in the store. */
-const createDecision = (
-  config: Config,
-  deps: Readonly<{ store: Store; clock: DatabaseClock; chargeMetrics: ChargeMetrics; log: Logger }>,
-  lifecycle: Lifecycle,
-) => {
-  const { store, clock, chargeMetrics, log } = deps
-  const feed = createChangeFeed({ source: store.changes, clock, apply: (change) => forget(change) })
-  const directory = createKeyDirectory({
-    store: store.keyStore,
-    clock,
-    feedStalenessMs: feed.stalenessMs,
-    options: { ...config.cache, lookupTimeoutMs: config.checkTimeoutMs },
-  })
-  const refusals = createRefusalMemory<KnownKey>({ clock, maxEntries: config.cache.maxEntries })
-  const retries = createRetryMemory({
-    clock,
-    horizonMs: config.retryHorizonMs,
-    maxEntries: REMEMBERED_CHARGES,
-    onWasted: () => chargeMetrics.wasted(UNITS_OF_A_REQUEST),
-  })
-  const forget = (change: Change) => {
-    directory.apply(change)
-    refusals.clear()
-    store.doubtQuotas()
-  }
-  lifecycle.onClose('change listener', store.onChange(forget))
-  const feedMetrics = createFeedMetrics(feed.stalenessMs, log)
-  const poller = startChangePoller({
-    feed,
-    clock,
-    intervalMs: config.feedIntervalMs,
-    polled: feedMetrics.polled,
-  })
-  lifecycle.onClose('change feed', poller.stop)
-  const sweeper = setInterval(retries.sweep, SWEEP_INTERVAL_MS)
-  lifecycle.onClose('retry memory', () => clearInterval(sweeper))
-  const check = createCheck({
-    clock,
-    secrets: createSecrets(config.keyFormats),
-    directory,
-    throttle: throttleSources(config, clock),
-    ledger: store.ledger,
-    refusals,
-    retries,
-    softLimitPercent: config.softLimitPercent,
-    credentialHeaders: config.credentialHeaders,
-    modelHeader: config.modelHeader,
-  })
-  return { directory, check }
 }
 
 const serverOptions = (config: Config): GrpcServerOptions => ({

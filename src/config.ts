@@ -46,6 +46,8 @@ export type Config = Readonly<{
   maxInFlight: number
   /** In a second, or undefined when switched off. */
   unknownKeysPerSource: number | undefined
+  /** Requests, of one key and in this process. */
+  failOpenBurst: number
   chargeForm: 'grouped' | 'direct'
   /** 1 to 99, or undefined when switched off. */
   softLimitPercent: number | undefined
@@ -129,6 +131,7 @@ const toConfig = (settings: Settings, environment: Environment): Config => ({
   maxLookups: settings.max_lookups,
   maxInFlight: settings.max_in_flight,
   unknownKeysPerSource: settings.unknown_keys_per_source.count,
+  failOpenBurst: settings.fail_open_burst,
   chargeForm: settings.charge_form,
   softLimitPercent: settings.soft_limit.percent,
   retryHorizonMs: settings.retry_horizon,

@@ -5,10 +5,11 @@ import { assertAwaited } from '../kernel/call.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { KeyDirectory } from '../keys/key-directory.ts'
 import type { VirtualKey } from '../keys/virtual-key.ts'
+import type { FailOpen } from '../quota/fail-open.ts'
 import type { Quota, QuotaState } from '../quota/quota.ts'
 import type { QuotaLedger } from '../quota/quota-ledger.ts'
 import type { RefusalMemory } from '../quota/refusal-memory.ts'
-import type { RetryMemory } from '../quota/retry-memory.ts'
+import type { ClaimableOutcome, RetryMemory } from '../quota/retry-memory.ts'
 import { nearLimits } from '../quota/soft-limit.ts'
 import type { Admission } from './admission.ts'
 import type { AuthRequest } from './auth-request.ts'
@@ -22,6 +23,7 @@ type ChargeDeps = Readonly<{
   ledger: QuotaLedger
   refusals: RefusalMemory<KnownKey>
   retries: RetryMemory
+  failOpen: FailOpen
   /** Percent of a limit's amount from which on its users are told, or undefined. */
   softLimitPercent: number | undefined
 }>
@@ -41,13 +43,34 @@ export const chargeQuotas = async (
   if (known.refusedLimits !== undefined) return denyQuota(known.key, known.refusedLimits, deps.clock.now())
   const charge = () => deps.ledger.charge(quotas, UNITS_PER_REQUEST, call)
   const recall = () => deps.ledger.peek(quotas, call)
-  const { outcome, claim } = await deps.retries.charge(identityOf(request, known, admission), charge, recall)
+  const charging = deps.retries.charge(identityOf(request, known, admission), charge, recall)
+  const charged = await orFailOpen(deps, known.key, quotas, charging)
+  if (charged === 'open') {
+    assertAwaited(call, deps.clock)
+    return { ...allow(deps, known, admission, []), failedOpen: true }
+  }
+  const { outcome, claim } = charged
   if (outcome.outcome === 'stale') return 'stale'
   if (outcome.outcome === 'exhausted') return refuse(deps, known, outcome.states)
   // Nobody may be waiting any more; then the unit stays for a retry, and is never passed on.
   assertAwaited(call, deps.clock)
   claim()
   return allow(deps, known, admission, outcome.states)
+}
+
+const orFailOpen = (
+  { failOpen }: ChargeDeps,
+  { id, failMode }: VirtualKey,
+  quotas: readonly Quota[],
+  charging: Promise<ClaimableOutcome>,
+): Promise<ClaimableOutcome | 'open'> => {
+  if (failMode === 'closed') return charging
+  const debt = { keyId: id, quotas, units: UNITS_PER_REQUEST }
+  return failOpen.orOpen(charging, debt, ({ outcome, claim }) => {
+    // Used already, by the request that did not wait for it.
+    claim()
+    return outcome.outcome === 'charged'
+  })
 }
 
 /** Nothing when no limit stands above the key. Else the key's own row is among them, so that its usability is tested in the charge. */
@@ -71,6 +94,7 @@ const allow = (
   policies: requirements.policies,
   limits: states.filter(({ quota }) => !quota.implicit),
   near: nearLimits(states, softLimitPercent),
+  failedOpen: false,
 })
 
 const refuse = (deps: ChargeDeps, known: KnownKey, states: readonly QuotaState[]): Deny => {

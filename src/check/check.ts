@@ -7,6 +7,7 @@ import type { KeyDirectory } from '../keys/key-directory.ts'
 import type { Secrets } from '../keys/secret.ts'
 import { digestSecret } from '../keys/secret.ts'
 import type { SourceThrottle } from '../keys/source-throttle.ts'
+import type { FailOpen } from '../quota/fail-open.ts'
 import type { QuotaLedger } from '../quota/quota-ledger.ts'
 import type { RefusalMemory } from '../quota/refusal-memory.ts'
 import type { RetryMemory } from '../quota/retry-memory.ts'
@@ -27,6 +28,7 @@ export type CheckDeps = Readonly<{
   ledger: QuotaLedger
   refusals: RefusalMemory<KnownKey>
   retries: RetryMemory
+  failOpen: FailOpen
   /** Percent of a limit's amount from which on its users are told, or undefined. */
   softLimitPercent: number | undefined
   /** Lower-case header names in which a key may stand. */

@@ -60,6 +60,8 @@ export type Allow = Readonly<{
   limits: readonly QuotaState[]
   /** Those of them that are nearly used up, the fullest first. */
   near: readonly NearLimit[]
+  /** The charge could not be made, and the key's fail mode let the request pass. */
+  failedOpen: boolean
 }>
 
 /** GET /v1/models, answered in-band. */

@@ -14,6 +14,7 @@ export const keyRow = (key: KeyRecord, owners: readonly OwnerRecord[], nowMs: nu
   not_before: formatInstant(key.notBeforeMs),
   expires_at: formatInstant(key.expiresAtMs),
   revoked_at: formatInstant(key.revokedAtMs),
+  fail_mode: key.failMode,
   created_at: formatInstant(key.createdAtMs),
   ...rulesRow(key.rules),
 })

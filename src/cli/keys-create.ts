@@ -3,9 +3,11 @@ import type { Command } from 'commander'
 import { Rejection } from '../kernel/failure.ts'
 import type { KeyDraft, OwnerBook } from '../keys/key-book.ts'
 import { createSecrets, digestSecret, hintOf } from '../keys/secret.ts'
+import type { FailMode } from '../keys/virtual-key.ts'
 import { NO_RULES } from '../policy/policy.ts'
 import type { CommandContext, OpenStore, StoreFlags } from './command-context.ts'
 import { storeCommand, withStore } from './command-context.ts'
+import { failModeOption } from './fail-mode.ts'
 import { parseInstant } from './instant.ts'
 import { keyRow } from './key-row.ts'
 import { parseLimit } from './limit-text.ts'
@@ -22,6 +24,7 @@ type Flags = StoreFlags &
     limit?: readonly string[]
     notBefore?: string
     expires?: string
+    failMode?: FailMode
     count: string
   }>
 
@@ -36,6 +39,7 @@ export const addKeysCreate = (keys: Command, context: CommandContext): void => {
     .addOption(repeatable('--limit <limit>', 'such as requests=100/day or requests=10K/month@Europe/Berlin'))
     .option('--not-before <when>', 'refused earlier: a date, or a time from now such as 2h')
     .option('--expires <when>', 'refused from then on: a date, or a time from now such as 30d')
+    .addOption(failModeOption())
     .option('--count <n>', 'how many keys, all or none', '1')
     .option('--json', 'one JSON object a line')
   addRulesOptions(command, { withPolicies: true }).action((flags: Flags) =>
@@ -78,6 +82,7 @@ const draftOf = (flags: Flags, nowMs: number): Omit<KeyDraft, 'digest' | 'hint'>
     expiresAtMs,
     rules: rulesOf(flags),
     limits: (flags.limit ?? []).map(parseLimit),
+    failMode: flags.failMode ?? 'closed',
   }
 }
 

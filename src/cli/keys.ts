@@ -3,9 +3,11 @@ import type { Command } from 'commander'
 import { Option } from 'commander'
 import { Rejection } from '../kernel/failure.ts'
 import type { KeyChange, KeyRecord } from '../keys/key-book.ts'
+import type { FailMode } from '../keys/virtual-key.ts'
 import type { Store } from '../store/store.ts'
 import type { CommandContext, OpenStore, StoreFlags } from './command-context.ts'
 import { storeCommand, withStore } from './command-context.ts'
+import { failModeOption } from './fail-mode.ts'
 import { parseInstant } from './instant.ts'
 import { KEY_COLUMNS, keyRow } from './key-row.ts'
 import { addKeysCreate } from './keys-create.ts'
@@ -26,6 +28,7 @@ type UpdateFlags = StoreFlags &
     expires?: string
     clearNotBefore?: boolean
     clearExpires?: boolean
+    failMode?: FailMode
   }>
 
 export const addKeys = (program: Command, context: CommandContext): void => {
@@ -58,6 +61,7 @@ const addKeysUpdate = (keys: Command, context: CommandContext): void => {
     .addOption(new Option('--clear-not-before', 'valid from the beginning').conflicts('notBefore'))
     .option('--expires <when>', 'refused from then on: a date, or a time from now')
     .addOption(new Option('--clear-expires', 'never expires').conflicts('expires'))
+    .addOption(failModeOption())
     .option('--json', 'the key as one JSON object')
   addRulesChangeOptions(command, { withPolicies: true }).action((id: string, flags: UpdateFlags) =>
     withStore(flags, context, async (open) => {
@@ -90,13 +94,14 @@ const addChange = (
 
 const changeOf = (flags: UpdateFlags, nowMs: number): KeyChange => {
   const rules = rulesChangeOf(flags)
-  const { name, notBefore, expires } = flags
+  const { name, notBefore, expires, failMode } = flags
   const change: KeyChange = {
     ...(name === undefined ? {} : { name }),
     ...(notBefore === undefined ? {} : { notBeforeMs: parseInstant('--not-before', notBefore, nowMs) }),
     ...(flags.clearNotBefore === true ? { notBeforeMs: undefined } : {}),
     ...(expires === undefined ? {} : { expiresAtMs: parseInstant('--expires', expires, nowMs) }),
     ...(flags.clearExpires === true ? { expiresAtMs: undefined } : {}),
+    ...(failMode === undefined ? {} : { failMode }),
     ...(Object.keys(rules).length === 0 ? {} : { rules }),
   }
   if (Object.keys(change).length === 0)

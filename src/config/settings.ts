@@ -109,6 +109,9 @@ export const settingsSchema = z.strictObject({
   max_in_flight: wholeNumber(1, 1_000_000)
     .prefault('2048')
     .describe('Checks in flight at which keys that are not cached are refused; at twice as many all are'),
+  fail_open_burst: wholeNumber(0, 1_000_000)
+    .prefault('100')
+    .describe('requests of one key with fail mode open that may pass uncharged until their charges are made'),
   charge_form: choice('grouped', 'direct')
     .prefault('grouped')
     .describe('how charges are made: grouped, many in one statement, or direct, a transaction for each'),

@@ -124,5 +124,6 @@ const factsOf = (
   if (decision.outcome === 'allow' && decision.model !== undefined) facts['model'] = redacted(decision.model)
   if (decision.outcome === 'deny') facts['reason'] = decision.reason
   if (stale) facts['stale'] = 'true'
+  if (decision.outcome === 'allow' && decision.failedOpen) facts['fail_open'] = 'true'
   return facts
 }

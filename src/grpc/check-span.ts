@@ -71,6 +71,7 @@ const describe: (span: Span, ...end: Parameters<CheckSpan['end']>) => void = (
     [ATTRIBUTE.storeReads]: call.storeReads,
     [ATTRIBUTE.storeWrites]: call.storeWrites,
   })
+  if (decision.outcome === 'allow' && decision.failedOpen) span.setAttribute(ATTRIBUTE.failOpen, true)
   if (decision.outcome === 'deny') span.setAttribute(ATTRIBUTE.reason, decision.reason)
   if (key !== undefined) span.setAttribute(ATTRIBUTE.keyId, key.id)
   if (key?.owners[0] !== undefined) span.setAttribute(ATTRIBUTE.owner, key.owners[0].path)

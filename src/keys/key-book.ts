@@ -1,6 +1,7 @@
 // The management port for keys and owners.
 import type { Rules } from '../policy/policy.ts'
 import type { LimitDraft } from '../quota/limit-book.ts'
+import type { FailMode } from './virtual-key.ts'
 
 export type OwnerRecord = Readonly<{
   id: string
@@ -20,6 +21,8 @@ export type KeyDraft = Readonly<{
   expiresAtMs: number | undefined
   rules: Rules
   limits: readonly LimitDraft[]
+  /** Closed unless told otherwise. */
+  failMode?: FailMode
 }>
 
 export type KeyRecord = Readonly<{
@@ -32,11 +35,14 @@ export type KeyRecord = Readonly<{
   notBeforeMs: number | undefined
   expiresAtMs: number | undefined
   rules: Rules
+  failMode: FailMode
   createdAtMs: number
 }>
 
 /** Only fields that are present change; a field present with undefined is cleared. */
-export type KeyChange = Partial<Readonly<Pick<KeyRecord, 'name' | 'notBeforeMs' | 'expiresAtMs'>>> &
+export type KeyChange = Partial<
+  Readonly<Pick<KeyRecord, 'name' | 'notBeforeMs' | 'expiresAtMs' | 'failMode'>>
+> &
   Readonly<{ rules?: Partial<Rules> }>
 
 export type KeyFilter = Readonly<{

@@ -12,6 +12,9 @@ export type Owner = Readonly<{
   quotas: readonly Quota[]
 }>
 
+/** What becomes of a key's requests while their charge cannot be made: refused, or a few of them let through and charged later. */
+export type FailMode = 'closed' | 'open'
+
 export type VirtualKey = Readonly<{
   id: string
   name: string
@@ -21,6 +24,7 @@ export type VirtualKey = Readonly<{
   owners: readonly Owner[]
   disabled: boolean
   revoked: boolean
+  failMode: FailMode
   /** UTC milliseconds; the key may be used from here on. */
   notBeforeMs: number | undefined
   /** UTC milliseconds; the key may be used before this instant. */

@@ -8,14 +8,14 @@ import { FOREVER, PERIODS, UNITS } from '../quota/quota.ts'
 import type { QuotaView } from '../quota/quota-view.ts'
 import { rulesFromColumns } from './rules-columns.ts'
 
+const KEY_COLUMNS = 'id name hint disabled revoked_at not_before expires_at fail_mode quota_id'.split(' ')
+
 /** Columns of the key begin with k_, of its owner and the owners above with a_, b_ and c_. */
 export const LOOK_UP_COLUMNS: string = [
   'r.version AS registry_version',
   '(SELECT value FROM change_counter WHERE id = 1) AS change_number',
   'CASE WHEN r.version <> ? THEN r.document END AS registry_document',
-  ...['id', 'name', 'hint', 'disabled', 'revoked_at', 'not_before', 'expires_at', 'quota_id'].map(
-    (column) => `k.${column} AS k_${column}`,
-  ),
+  ...KEY_COLUMNS.map((column) => `k.${column} AS k_${column}`),
   ...['k', 'a', 'b', 'c'].flatMap((table) =>
     ['models', 'denied_models', 'policies', 'guardrails'].map(
       (column) => `${table}.${column} AS ${table}_${column}`,
@@ -91,6 +91,7 @@ const keyFromRow = (row: LookUpRow): VirtualKey => ({
   owners: ['a', 'b', 'c'].flatMap((table) => ownerFromRow(row, table)),
   disabled: integer(row, 'k_disabled') !== 0,
   revoked: row['k_revoked_at'] !== null,
+  failMode: text(row, 'k_fail_mode') === 'open' ? 'open' : 'closed',
   notBeforeMs: optionalInteger(row, 'k_not_before'),
   expiresAtMs: optionalInteger(row, 'k_expires_at'),
   rules: rulesFromColumns(rulesColumns(row, 'k')),

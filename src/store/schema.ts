@@ -1,5 +1,6 @@
 // The tables as kysely sees them; both dialects have the same ones. Times are milliseconds since 1970, UTC.
 import type { Generated, Kysely, Transaction } from 'kysely'
+import type { FailMode } from '../keys/virtual-key.ts'
 
 /** Lists are JSON arrays of strings; models null means no restriction. */
 export type RulesColumns = {
@@ -26,6 +27,7 @@ export type VirtualKeyTable = RulesColumns & {
   revoked_at: number | null
   not_before: number | null
   expires_at: number | null
+  fail_mode: Generated<FailMode>
   quota_id: number
   created_at: number
 }

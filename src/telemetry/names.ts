@@ -27,6 +27,8 @@ export const METRIC = {
   lookupsInFlight: 'latchkey.lookups.in_flight',
   lookupsWaiting: 'latchkey.lookups.waiting',
   circuitOpen: 'latchkey.lookups.circuit_open',
+  failOpenAdmitted: 'latchkey.fail_open.admitted',
+  failOpenSettled: 'latchkey.fail_open.settled',
   buildInfo: 'latchkey.build_info',
 } as const
 
@@ -58,6 +60,7 @@ export const ATTRIBUTE = {
   limitPeriod: 'latchkey.limit.period',
   limitAmount: 'latchkey.limit.amount',
   limitUsedPercent: 'latchkey.limit.used_percent',
+  failOpen: 'latchkey.fail_open',
   cache: 'latchkey.cache',
   storeReads: 'latchkey.store.reads',
   storeWrites: 'latchkey.store.writes',

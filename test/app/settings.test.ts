@@ -47,11 +47,12 @@ const elsewhere = async ({ databaseUrl }: AppRig): Promise<Store> => {
   return store
 }
 
-/** Nobody can write while it is held. */
-const blockStore = ({ directory }: AppRig): void => {
+/** Nobody can write until it is let go. */
+const blockStore = ({ directory }: AppRig): (() => void) => {
   const database = new DatabaseSync(join(directory, 'store.db'))
   database.exec('BEGIN IMMEDIATE')
   onClose(() => database.close())
+  return () => database.exec('ROLLBACK')
 }
 
 /** No key can be looked up any more. */
@@ -350,6 +351,28 @@ describe('a charge', () => {
       await rig.app.stop()
     }
   })
+
+  bites(
+    ['fail_open_burst'],
+    'so many requests of a key that fails open pass, and are charged later',
+    async () => {
+      const rig = await anApp({ fail_open_burst: '2', check_timeout: '2s' })
+      const limits = [{ ...A_LIMIT, amount: 5 }]
+      const open = await aKeyIn(rig.app.store, { limits, failMode: 'open' })
+      const closed = await aKeyIn(rig.app.store, { limits })
+      for (const { secret } of [open, closed])
+        expect(await rig.answer(secret)).toMatchObject({ allowed: true })
+      const unblock = blockStore(rig)
+      const { dynamicMetadata } = await rig.ask(open.secret)
+      expect(dynamicMetadata).toMatchObject({ fail_open: 'true' })
+      expect(await rig.answer(open.secret)).toMatchObject({ allowed: true })
+      expect(await rig.answer(open.secret)).toMatchObject({ httpStatus: 503 })
+      expect(await rig.answer(closed.secret)).toMatchObject({ httpStatus: 503 })
+      unblock()
+      await until(async () => (await usedOf(rig.app.store, open.id)) === 3)
+      expect(await usedOf(rig.app.store, closed.id)).toBe(1)
+    },
+  )
 
   bites(['soft_limit'], 'from that share of a limit on its users are told', async () => {
     const told = async (settings: Readonly<Record<string, string>>) => {

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createSecrets, DEFAULT_SECRET_FORMATS } from '../../src/keys/secret.ts'
+import { anApp } from '../support/app-rig.ts'
 import type { CommandRig } from '../support/command-rig.ts'
 import { createCommandRig } from '../support/command-rig.ts'
+import { until } from '../support/until.ts'
 
 const { recognise } = createSecrets(DEFAULT_SECRET_FORMATS)
 const KEY_ID = /^key_[0-9A-Za-z]+$/
@@ -34,7 +36,7 @@ describe('keys create', () => {
       ...'keys create --name batch --owner acme/search/ann --create-owner --count 3'.split(' '),
       ...'--limit requests=10K/day@Europe/Berlin --limit requests=5/minute --policy chat'.split(' '),
       ...'--guardrail pii-mask --model gpt-4o* --model o3 --deny-model *-preview'.split(' '),
-      ...'--not-before 2026-01-01 --expires 2999-12-31T00:00:00+01:00 --json'.split(' '),
+      ...'--fail-mode open --not-before 2026-01-01 --expires 2999-12-31T00:00:00+01:00 --json'.split(' '),
     )
     expect({ code, stderr }).toEqual({ code: 0, stderr: 'created owner acme/search/ann\n' })
     const keys = stdout.trimEnd().split('\n').map(parse)
@@ -52,6 +54,7 @@ describe('keys create', () => {
         not_before: '2026-01-01T00:00:00.000Z',
         expires_at: '2999-12-30T23:00:00.000Z',
         revoked_at: null,
+        fail_mode: 'open',
         created_at: expect.any(String),
         models: ['gpt-4o*', 'o3'],
         denied_models: ['*-preview'],
@@ -195,6 +198,31 @@ describe('keys, once they exist', () => {
     const { code, stderr } = await rig.latchkey('keys', 'enable', id)
     expect(code).toBe(1)
     expect(stderr).toMatch(/^latchkey: .*revoked/)
+  })
+
+  test('revoke --wait ends when the replicas that serve have confirmed it, and says how many', async () => {
+    const { id, secret } = parse((await rig.latchkey('keys', 'create', '--name', 'w', '--json')).stdout)
+    expect(await rig.does('keys', 'disable', String(id), '--wait')).toBe(
+      `confirmed by 0 replicas\ndisabled ${id}\n`,
+    )
+    await rig.does('keys', 'enable', String(id))
+    const settings = { database_url: rig.databaseUrl, feed_interval: '10ms' }
+    const { app, answer } = await anApp(settings)
+    await until(async () => (await app.store.replicaBook.heardSince(0)).length === 1)
+    expect(await answer(String(secret))).toMatchObject({ allowed: true })
+    expect(await rig.does('keys', 'revoke', String(id), '--wait')).toBe(
+      `confirmed by 1 replica\nrevoked ${id}\n`,
+    )
+    expect(await answer(String(secret))).toMatchObject({ reason: 'invalid_key' })
+    await app.stop()
+    expect(await rig.does('keys', 'revoke', String(id), '--wait')).toMatch(/^confirmed by 0 replicas\n/)
+  })
+
+  test('triggers are installed, listed and removed', async () => {
+    expect(await rig.does('triggers', 'install')).toMatch(/^installed \d+ triggers\n$/)
+    expect(await rig.json('triggers', 'list')).toContainEqual({ trigger: 'latchkey_virtual_key_update' })
+    expect(await rig.does('triggers', 'remove')).toMatch(/^removed \d+ triggers\n$/)
+    expect(await rig.json('triggers', 'list')).toEqual([])
   })
 
   test('a key that does not exist is a failure, not a usage error', async () => {

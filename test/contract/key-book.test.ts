@@ -30,6 +30,7 @@ describeEveryStore('keys', (get) => {
       notBeforeMs: NOON,
       expiresAtMs: NOON + 1,
       rules: { ...NO_RULES, models: ['a', 'b'] },
+      failMode: 'closed',
       createdAtMs: NOON,
     })
     expect(await book().getKey(record?.id ?? '')).toEqual(record)
@@ -123,6 +124,8 @@ describeEveryStore('keys', (get) => {
       notBeforeMs: undefined,
       rules: { models: undefined, deniedModels: ['b'] },
     })
+    expect(await book().updateKey(id, { failMode: 'open' })).toEqual({ ...changed, failMode: 'open' })
+    expect(await book().updateKey(id, { failMode: 'closed' })).toEqual(changed)
     expect(await book().getKey(id)).toEqual(changed)
     expect(await lookUp(get(), digest)).toMatchObject({
       name: 'new',

@@ -26,6 +26,7 @@ describeEveryStore('look-up', (get) => {
       expiresAtMs: NOON + 1,
       rules: { models: ['gpt-4o*', 'o"3'], deniedModels: ['x'], policies: ['base'], guardrails: ['pii'] },
       limits: [DAY, { ...DAY, period: 'total', zone: 'UTC', amount: 1 }],
+      failMode: 'open',
     })
     const [record] = await get().store.keyBook.createKeys([draft])
     const call = get().newCall()
@@ -39,6 +40,7 @@ describeEveryStore('look-up', (get) => {
       hint: 'abcd',
       disabled: false,
       revoked: false,
+      failMode: 'open',
       notBeforeMs: NOON - 1,
       expiresAtMs: NOON + 1,
       rules: draft.rules,

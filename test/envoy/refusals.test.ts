@@ -109,6 +109,7 @@ const allowed = ({ key }: { key: VirtualKey | undefined }): Decision => {
     guardrails: [],
     policies: [],
     limits: [],
+    failedOpen: false,
     near: [],
   }
 }

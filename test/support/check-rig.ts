@@ -14,6 +14,7 @@ import { createKeyDirectory } from '../../src/keys/key-directory.ts'
 import { createSecrets, DEFAULT_SECRET_FORMATS, digestSecret, hintOf } from '../../src/keys/secret.ts'
 import { createSourceThrottle } from '../../src/keys/source-throttle.ts'
 import { NO_RULES } from '../../src/policy/policy.ts'
+import { createFailOpen } from '../../src/quota/fail-open.ts'
 import { createRefusalMemory } from '../../src/quota/refusal-memory.ts'
 import { createRetryMemory } from '../../src/quota/retry-memory.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -81,6 +82,12 @@ export const createCheckRig = async (): Promise<CheckRig> => {
       onWasted: () => {
         wasted += 1
       },
+    }),
+    failOpen: createFailOpen({
+      ledger: counted.ledger,
+      clock,
+      burst: 2,
+      observer: { admitted: () => {}, settled: () => {} },
     }),
     softLimitPercent: 80,
     credentialHeaders: ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key'],

@@ -15,6 +15,7 @@ export const anAllow = (more: Partial<Allow> = {}): Allow => ({
   policies: [],
   limits: [],
   near: [],
+  failedOpen: false,
   ...more,
 })
 

@@ -12,6 +12,7 @@ import { createKeyDirectory } from '../../src/keys/key-directory.ts'
 import type { KeyLookup } from '../../src/keys/key-store.ts'
 import { createSecrets, DEFAULT_SECRET_FORMATS } from '../../src/keys/secret.ts'
 import { createSourceThrottle } from '../../src/keys/source-throttle.ts'
+import { createFailOpen } from '../../src/quota/fail-open.ts'
 import type { QuotaLedger } from '../../src/quota/quota-ledger.ts'
 import { createRefusalMemory } from '../../src/quota/refusal-memory.ts'
 import { createRetryMemory } from '../../src/quota/retry-memory.ts'
@@ -99,6 +100,12 @@ export const createRevocationWorld = (revocation: Revocation, options: Partial<K
     ledger: NOTHING_TO_CHARGE,
     refusals,
     retries: createRetryMemory({ clock, horizonMs: 15_000, maxEntries: 10, onWasted: () => {} }),
+    failOpen: createFailOpen({
+      ledger: NOTHING_TO_CHARGE,
+      clock,
+      burst: 0,
+      observer: { admitted: () => {}, settled: () => {} },
+    }),
     softLimitPercent: 80,
     credentialHeaders: ['authorization'],
     modelHeader: undefined,

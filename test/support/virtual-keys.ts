@@ -43,6 +43,7 @@ export const aKey = (more: Partial<VirtualKey> = {}): VirtualKey => ({
   owners: [anOwner()],
   disabled: false,
   revoked: false,
+  failMode: 'closed',
   notBeforeMs: undefined,
   expiresAtMs: undefined,
   rules: NO_RULES,

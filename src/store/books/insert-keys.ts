@@ -53,6 +53,7 @@ const keyRow = (draft: KeyDraft, ownerId: string, nowMs: number): Omit<KeyRow, '
   revoked_at: null,
   not_before: draft.notBeforeMs ?? null,
   expires_at: draft.expiresAtMs ?? null,
+  fail_mode: draft.failMode ?? 'closed',
   ...rulesToColumns(draft.rules),
   created_at: nowMs,
 })

@@ -61,6 +61,9 @@ export const createKeyBook = ({ database, clock }: BookDeps): KeyBook => {
             : {}),
           ...('notBeforeMs' in keyChange ? { not_before: keyChange.notBeforeMs ?? null } : {}),
           ...('expiresAtMs' in keyChange ? { expires_at: keyChange.expiresAtMs ?? null } : {}),
+          ...('failMode' in keyChange && keyChange.failMode !== undefined
+            ? { fail_mode: keyChange.failMode }
+            : {}),
           ...rulesToColumns(mergeRules(rulesFromColumns(key), rules)),
         }
         parseLifetime(next.not_before ?? undefined, next.expires_at ?? undefined)

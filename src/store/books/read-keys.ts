@@ -68,6 +68,7 @@ export const toRecord = (row: KeyRow & { readonly path: string }): KeyRecord => 
   notBeforeMs: row.not_before ?? undefined,
   expiresAtMs: row.expires_at ?? undefined,
   rules: rulesFromColumns(row),
+  failMode: row.fail_mode,
   createdAtMs: row.created_at,
 })
 
