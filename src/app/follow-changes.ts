@@ -20,7 +20,12 @@ export const followChanges = (
   { store, clock, log, apply }: Deps,
   lifecycle: Lifecycle,
 ): ChangeFeed => {
-  const feed = createChangeFeed({ source: store.changes, clock, apply })
+  const feed = createChangeFeed({
+    source: store.changes,
+    clock,
+    apply,
+    isAnnounced: store.isAnnounced,
+  })
   const feedMetrics = createFeedMetrics(feed.stalenessMs, log)
   const presence = createPresence({
     book: store.replicaBook,

@@ -43,8 +43,10 @@ export const createChangeFeed = (deps: {
   source: ChangeSource
   clock: Clock
   apply: (change: Change) => void
+  /** True for the token of a change that this very process made, and applied when it was committed. */
+  isAnnounced?: (token: number) => boolean
 }): ChangeFeed => {
-  const { source, clock, apply } = deps
+  const { source, clock, apply, isAnnounced = () => false } = deps
   let position: ChangePosition | undefined
   let knownAsOfMs = Number.NEGATIVE_INFINITY
 
@@ -77,7 +79,7 @@ export const createChangeFeed = (deps: {
       if (position !== undefined && (last.number !== position.number || last.token !== position.token)) {
         const changes = await readBetween(position, last)
         if (changes === undefined) apply({ kind: 'everything' })
-        else for (const { change } of changes) apply(change)
+        else for (const { change, token } of changes) if (!isAnnounced(token)) apply(change)
         position = changes?.at(-1) ?? last
       }
       if (position === undefined) {

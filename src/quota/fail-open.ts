@@ -79,18 +79,16 @@ export const createFailOpen = (deps: {
     async orOpen(charging, debt, landed) {
       const timer = Promise.withResolvers<'late'>()
       const timeout = setTimeout(() => timer.resolve('late'), OPEN_AFTER_MS)
-      let failure: unknown
       try {
         const first = await Promise.race([charging, timer.promise])
         if (first !== 'late') return first
       } catch (error) {
         if (!(error instanceof Failure)) throw error
-        failure = error
       } finally {
         clearTimeout(timeout)
       }
       const account = admit(debt)
-      if (account === undefined) return failure === undefined ? charging : Promise.reject(failure)
+      if (account === undefined) return charging
       const { keyId, units } = debt
       charging.then(
         (late) => {

@@ -39,6 +39,8 @@ export type Store = Readonly<{
   feedTriggers: FeedTriggers
   /** What was changed in the store, by whichever process. */
   changes: ChangeSource
+  /** True for the token of a change that a book of this very store made lately, and that its listeners were told of. */
+  isAnnounced(token: number): boolean
   /** Another process changed something: nobody is refused any more by what is remembered of the hot rows. */
   doubtQuotas(): void
   /** Called after each commit of a book of this very store. Returns how to stop listening. */
@@ -92,7 +94,7 @@ const createStore = (backend: Backend, clock: DatabaseClock): Store => {
     backend.charges.doubt()
     for (const listener of listeners) listener(change)
   }
-  const database = withChangeLog({ transactions: backend.transactions, clock, announce })
+  const { database, isAnnounced } = withChangeLog({ transactions: backend.transactions, clock, announce })
   const deps = { database, clock }
   return {
     dialect: backend.dialect,
@@ -105,6 +107,7 @@ const createStore = (backend: Backend, clock: DatabaseClock): Store => {
     replicaBook: createReplicaBook(backend.transactions, clock),
     feedTriggers: createFeedTriggers(backend.transactions, backend.dialect),
     changes: backend.changes,
+    isAnnounced,
     doubtQuotas: () => backend.charges.doubt(),
     onChange: (listener) => {
       listeners.add(listener)

@@ -201,21 +201,18 @@ describe('keys, once they exist', () => {
   })
 
   test('revoke --wait ends when the replicas that serve have confirmed it, and says how many', async () => {
-    const { id, secret } = parse((await rig.latchkey('keys', 'create', '--name', 'w', '--json')).stdout)
-    expect(await rig.does('keys', 'disable', String(id), '--wait')).toBe(
-      `confirmed by 0 replicas\ndisabled ${id}\n`,
-    )
-    await rig.does('keys', 'enable', String(id))
+    const created = parse((await rig.latchkey('keys', 'create', '--name', 'w', '--json')).stdout)
+    const [id, secret] = [String(created['id']), String(created['secret'])]
+    expect(await rig.does('keys', 'disable', id, '--wait')).toBe(`confirmed by 0 replicas\ndisabled ${id}\n`)
+    await rig.does('keys', 'enable', id)
     const settings = { database_url: rig.databaseUrl, feed_interval: '10ms' }
     const { app, answer } = await anApp(settings)
     await until(async () => (await app.store.replicaBook.heardSince(0)).length === 1)
-    expect(await answer(String(secret))).toMatchObject({ allowed: true })
-    expect(await rig.does('keys', 'revoke', String(id), '--wait')).toBe(
-      `confirmed by 1 replica\nrevoked ${id}\n`,
-    )
-    expect(await answer(String(secret))).toMatchObject({ reason: 'invalid_key' })
+    expect(await answer(secret)).toMatchObject({ allowed: true })
+    expect(await rig.does('keys', 'revoke', id, '--wait')).toBe(`confirmed by 1 replica\nrevoked ${id}\n`)
+    expect(await answer(secret)).toMatchObject({ reason: 'invalid_key' })
     await app.stop()
-    expect(await rig.does('keys', 'revoke', String(id), '--wait')).toMatch(/^confirmed by 0 replicas\n/)
+    expect(await rig.does('keys', 'revoke', id, '--wait')).toMatch(/^confirmed by 0 replicas\n/)
   })
 
   test('triggers are installed, listed and removed', async () => {

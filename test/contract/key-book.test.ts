@@ -205,6 +205,8 @@ describeEveryStore('keys', (get) => {
     const stop = get().store.onChange((change) => seen.push(change))
     await book().setKeyDisabled(id, true)
     expect(seen).toEqual([{ kind: 'key', id }])
+    expect(get().store.isAnnounced((await get().store.changes.last()).token)).toBe(true)
+    expect(get().store.isAnnounced(0)).toBe(false)
     expect(await lookUp(get(), digest)).toMatchObject({ disabled: true })
     await expect(book().updateKey(id, { name: '' })).rejects.toThrow()
     expect(seen).toHaveLength(1)

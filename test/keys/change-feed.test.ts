@@ -62,6 +62,23 @@ describe('the change feed', () => {
     expect(feed.position()).toBe(10)
   })
 
+  test('passes over what this process made itself and has applied already, and misses nothing between', async () => {
+    const history = createHistory()
+    const applied: string[] = []
+    const own = new Set<number>()
+    const feed = createChangeFeed({
+      source: history.source,
+      clock: createManualClock(),
+      apply: (change) => applied.push('id' in change ? change.id : change.kind),
+      isAnnounced: (token) => own.has(token),
+    })
+    await feed.poll()
+    for (const id of ['key_1', 'key_own', 'key_3']) history.commit(id)
+    own.add(2)
+    await feed.poll()
+    expect([applied, feed.position()]).toEqual([['everything', 'key_1', 'key_3'], 3])
+  })
+
   test('forgets at its first poll what was learned before it', async () => {
     const history = createHistory()
     const applied: Change[] = []

@@ -13,22 +13,40 @@ type Deps = Readonly<{
   announce: (change: Change) => void
 }>
 
-export const withChangeLog = ({ transactions, clock, announce }: Deps): BookDatabase => ({
-  read: transactions.read,
-  isDuplicate: transactions.isDuplicate,
-  write: async (work) => {
+export type LoggedBooks = Readonly<{
+  database: BookDatabase
+  /** True for the token of a change that was announced here already, as long as it is lately. */
+  isAnnounced(token: number): boolean
+}>
+
+/** A replica reads its feed every few hundred milliseconds; what is forgotten of these is only applied twice. */
+const REMEMBERED_TOKENS = 1_000
+
+export const withChangeLog = ({ transactions, clock, announce }: Deps): LoggedBooks => {
+  const announced = new Set<number>()
+  const remember = (token: number) => {
+    announced.add(token)
+    const [oldest] = announced
+    if (announced.size > REMEMBERED_TOKENS && oldest !== undefined) announced.delete(oldest)
+  }
+  const write: BookDatabase['write'] = async (work) => {
     let changes: Change[] = []
+    let token = 0
     const result = await transactions.write(async (scope) => {
       // Of an attempt that came to nothing, nothing is told.
       changes = []
       const done = await work({ ...scope, changed: (change) => changes.push(change) })
-      await appendChanges(scope.tx, changes, clock.now())
+      token = randomInt(1, 2 ** 47)
+      await appendChanges(scope.tx, changes, token, clock.now())
       return done
     })
     for (const change of changes) announce(change)
+    if (changes.length > 0) remember(token)
     return result
-  },
-})
+  }
+  const { read, isDuplicate } = transactions
+  return { database: { read, isDuplicate, write }, isAnnounced: (token) => announced.has(token) }
+}
 
 const KEPT_CHANGES = 100_000
 
@@ -39,10 +57,10 @@ const KEPT_CHANGES = 100_000
 const appendChanges = async (
   tx: DatabaseTransaction,
   changes: readonly Change[],
+  token: number,
   nowMs: number,
 ): Promise<void> => {
   if (changes.length === 0) return
-  const token = randomInt(1, 2 ** 47)
   const { numUpdatedRows } = await tx
     .updateTable('change_counter')
     .set({ value: sql`value + ${changes.length}`, token })

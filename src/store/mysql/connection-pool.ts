@@ -95,8 +95,8 @@ class Pool {
 
   doubt(sinceMs: number): void {
     // Each is forgotten as it breaks.
-    for (const connection of [...this.#idle])
-      if ((this.#heardMs.get(connection) ?? sinceMs) < sinceMs) connection.destroy()
+    const silent = this.#idle.filter((connection) => (this.#heardMs.get(connection) ?? sinceMs) < sinceMs)
+    for (const connection of silent) connection.destroy()
   }
 
   async close(): Promise<void> {
