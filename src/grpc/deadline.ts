@@ -6,9 +6,9 @@ import { machineNowMs } from '../kernel/clock.ts'
 
 /**
  * Left for the answer to reach Envoy before Envoy stops waiting: a stream that it resets counts against the
- * connection.
+ * connection. A twentieth of a long wait costs nobody anything, and outlasts a pause of the garbage collector.
  */
-const ANSWER_MS = 20
+const answerMs = (grantedMs: number): number => Math.min(100, Math.max(20, grantedMs / 20))
 
 /**
  * Monotonic milliseconds. grpc-js has turned `grpc-timeout`, which covers all tries, into an instant of the
@@ -24,7 +24,7 @@ export const deadlineOf = (
     Number(call.getDeadline()) - machineNowMs(),
     tryTimeoutMs(call.metadata),
   )
-  return clock.monotonicMs() + remainingMs - ANSWER_MS
+  return clock.monotonicMs() + remainingMs - answerMs(remainingMs)
 }
 
 /** Nobody waits any more: its own deadline passed, or it left, before anybody looked at it. */

@@ -169,11 +169,13 @@ describe('the deadline', () => {
   }
 
   it.each([
-    ['the setting', Infinity, undefined, 500, 480],
+    ['the setting', Infinity, undefined, 500, 475],
     ["the call's deadline", 300, undefined, 500, 280],
     ["Envoy's time for this try", 300, '200', 500, 180],
-    ['the setting, when Envoy grants more', 900, '800', 500, 480],
-    ['the setting, when the header is no number', Infinity, '12x', 500, 480],
+    ['the setting, when Envoy grants more', 900, '800', 500, 475],
+    ['the setting, when the header is no number', Infinity, '12x', 500, 475],
+    ["Envoy's time for this try, a long one", Infinity, '2000', 10_000, 1_900],
+    ['the setting, a very long one', Infinity, undefined, 10_000, 9_900],
     ['already past, when Envoy grants less than it takes to answer', Infinity, '10', 500, -10],
   ])('is %s, less the time to answer in', (_name, callMs, tryTimeoutMs, settingMs, expectedMs) => {
     vi.useFakeTimers({ toFake: ['Date'], now: FAR_MS })
