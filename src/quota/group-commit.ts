@@ -7,7 +7,7 @@ import type { ChargeObserver } from './charge-observer.ts'
 import type { RowsRead } from './charge-plan.ts'
 import { ChargeQueue } from './charge-queue.ts'
 import type { Waiter } from './group.ts'
-import { Group } from './group.ts'
+import { Group, wantedUntilMs } from './group.ts'
 import { withGroupSpan } from './group-span.ts'
 import type { GroupReply, GroupWriter } from './group-writer.ts'
 import type { Quota } from './quota.ts'
@@ -94,7 +94,7 @@ class GroupCommitter {
     const era = view.era()
     const beganMs = this.#count(waiters)
     const reply = await withGroupSpan(waiters, rows.length, () =>
-      writer.charge(rows, [...toRead], this.#deadlineMs()),
+      writer.charge(rows, [...toRead], this.#deadlineMs(), () => wantedUntilMs(waiters)),
     )
     if (reply.kind === 'charged') {
       view.learn([...ids, ...toRead], reply.read, era)
@@ -134,7 +134,7 @@ class GroupCommitter {
     }
     try {
       reply = await withGroupSpan(waiters, ids.length, () =>
-        writer.chargeLocked(ids, plan, this.#deadlineMs()),
+        writer.chargeLocked(ids, plan, this.#deadlineMs(), () => wantedUntilMs(waiters)),
       )
     } catch (error) {
       // Of a lost COMMIT only those are unknown who were in it.

@@ -12,6 +12,9 @@ export type GroupReply =
   /** Rows were missing, and the others were charged: units that nobody may use. */
   | Readonly<{ kind: 'torn' }>
 
+/** The last instant at which anybody waits, monotonic: what has not been sent by then need not be sent any more. */
+export type WantedUntil = () => number
+
 /**
  * - Rows come with distinct ids, ascending; all of them change or none, `torn` excepted.
  * - A row takes units only in a window in which the database's clock is, up to its amount, while it is usable.
@@ -20,7 +23,12 @@ export type GroupReply =
  */
 export type GroupWriter = Readonly<{
   /** One round trip. `alsoRead`: ids that are read along when the charge is made. */
-  charge(rows: readonly GroupRow[], alsoRead: readonly number[], deadlineMs: number): Promise<GroupReply>
+  charge(
+    rows: readonly GroupRow[],
+    alsoRead: readonly number[],
+    deadlineMs: number,
+    wantedUntilMs?: WantedUntil,
+  ): Promise<GroupReply>
   /**
    * Locks the rows, shows them to `plan`, charges what it returns (nothing: rolls back) and commits. The reply's view is
    * that of before the charge, under the locks. `plan` may be asked again when an attempt had no effect.
@@ -29,6 +37,7 @@ export type GroupWriter = Readonly<{
     ids: readonly number[],
     plan: (read: RowsRead) => readonly GroupRow[],
     deadlineMs: number,
+    wantedUntilMs?: WantedUntil,
   ): Promise<GroupReply>
   read(ids: readonly number[], deadlineMs: number): Promise<RowsRead>
 }>

@@ -21,6 +21,10 @@ export type Waiter = Readonly<{
   fail(error: unknown): void
 }>
 
+/** Until when anybody waits for one of them, monotonic milliseconds. */
+export const wantedUntilMs = (waiters: readonly Waiter[]): number =>
+  Math.max(...waiters.map(({ call }) => (call.cancelled ? 0 : call.deadlineMs)))
+
 /** Nobody else is served while a statement runs, and beyond this it takes longer with each row than two take (group-statement.ts). */
 export const MAX_GROUP_ROWS = 256
 

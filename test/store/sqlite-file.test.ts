@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { createCall } from '../../src/kernel/call.ts'
 import { createClock } from '../../src/kernel/clock.ts'
 import { openStore } from '../../src/store/store.ts'
 import { createKey, openSqliteStore, quotaRow } from '../support/stores.ts'
+import { until } from '../support/until.ts'
 
 const DAY = { unit: 'requests', period: 'day', zone: 'UTC', amount: 100 } as const
 
@@ -87,19 +89,23 @@ test('a charge waits while another process writes, without holding up the event 
   await opened.close()
 })
 
-test('a charge that finds the file locked until its deadline was not made', async () => {
+test('a charge that finds the file locked until its deadline is not made, then or later', async () => {
   const opened = await openSqliteStore()
   await opened.store.migrate()
   const { quotas } = await createKey(opened, { limits: [DAY] })
   const other = new DatabaseSync(opened.url.slice('sqlite:'.length))
   other.exec('BEGIN IMMEDIATE')
-  await expect(opened.store.ledger.charge(quotas, 1, opened.newCall(40))).rejects.toMatchObject({
-    reason: 'deadline_exceeded',
-    chargeUnknown: false,
-  })
+  const clock = createClock()
+  const call = createCall(clock.monotonicMs() + 40)
+  const charging = opened.store.ledger.charge(quotas, 1, call)
+  // Whoever asked waits no longer, and the file is free again at once.
+  await until(() => clock.monotonicMs() >= call.deadlineMs)
   other.exec('ROLLBACK')
+  await expect(charging).rejects.toMatchObject({ reason: 'deadline_exceeded', chargeUnknown: false })
   other.close()
-  expect(await quotaRow(opened, quotas[0]?.id ?? 0)).toMatchObject({ used: 0 })
+  // Charges are made in order: what could still be under way of the first one would be there by then.
+  await opened.store.ledger.charge(quotas, 1, opened.newCall())
+  expect(await quotaRow(opened, quotas[0]?.id ?? 0)).toMatchObject({ used: 1 })
   await opened.close()
 })
 

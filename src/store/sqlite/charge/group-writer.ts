@@ -2,8 +2,9 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { createCall } from '../../../kernel/call.ts'
 import type { Clock } from '../../../kernel/clock.ts'
+import { Failure } from '../../../kernel/failure.ts'
 import type { QuotaRow, RowsRead } from '../../../quota/charge-plan.ts'
-import type { GroupReply, GroupRow, GroupWriter } from '../../../quota/group-writer.ts'
+import type { GroupReply, GroupRow, GroupWriter, WantedUntil } from '../../../quota/group-writer.ts'
 import { whenNotBusy } from '../errors.ts'
 import { createRowStatements } from './row-statements.ts'
 
@@ -29,8 +30,15 @@ export const createSqliteGroupWriter = (database: DatabaseSync, clock: Clock): G
   }
 
   /** What `work` leaves without a commit is rolled back. */
-  const transaction = <T>(deadlineMs: number, work: (nowMs: number) => T): Promise<T> =>
+  const transaction = <T>(
+    deadlineMs: number,
+    wantedUntilMs: WantedUntil | undefined,
+    work: (nowMs: number) => T,
+  ): Promise<T> =>
     whenNotBusy(createCall(deadlineMs), clock, () => {
+      // While somebody else writes nothing is begun, so it can still be left.
+      if (wantedUntilMs !== undefined && clock.monotonicMs() >= wantedUntilMs())
+        throw new Failure('deadline_exceeded', 'nobody waits for this charge any more')
       database.exec('BEGIN IMMEDIATE')
       try {
         return work(clock.now())
@@ -40,8 +48,8 @@ export const createSqliteGroupWriter = (database: DatabaseSync, clock: Clock): G
     })
 
   return {
-    charge: (rows, alsoRead, deadlineMs) =>
-      transaction(deadlineMs, (nowMs): GroupReply => {
+    charge: (rows, alsoRead, deadlineMs, wantedUntilMs) =>
+      transaction(deadlineMs, wantedUntilMs, (nowMs): GroupReply => {
         const charged = chargeRows(rows, nowMs)
         if (charged === undefined) return { kind: 'raised' }
         statements.commit()
@@ -51,8 +59,8 @@ export const createSqliteGroupWriter = (database: DatabaseSync, clock: Clock): G
           read: { rows: [...charged, ...readRows(alsoRead.filter((id) => !charging.has(id)))], nowMs },
         }
       }),
-    chargeLocked: (ids, plan, deadlineMs) =>
-      transaction(deadlineMs, (nowMs): GroupReply => {
+    chargeLocked: (ids, plan, deadlineMs, wantedUntilMs) =>
+      transaction(deadlineMs, wantedUntilMs, (nowMs): GroupReply => {
         const read: RowsRead = { rows: readRows(ids), nowMs }
         if (chargeRows(plan(read), nowMs) === undefined) return { kind: 'raised' }
         statements.commit()
