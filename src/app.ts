@@ -101,12 +101,22 @@ const start = async (
   })
   grpc.setServing(true)
   serving = true
-  log.info({ version, address: grpc.address, health: health?.address, store: store.dialect }, 'serving')
+  log.info(
+    {
+      version,
+      address: grpc.address,
+      health: health?.address,
+      store: store.dialect,
+      transport: grpc.transport,
+    },
+    'serving',
+  )
   return { address: grpc.address, healthAddress: health?.address, store, directory, stop: lifecycle.close }
 }
 
 const serverOptions = (config: Config): GrpcServerOptions => ({
   listen: config.listen,
+  transport: config.transport,
   socketMode: config.socket.mode,
   socketGroup: config.socket.group,
   tls: config.tls,

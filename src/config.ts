@@ -19,6 +19,7 @@ export type Config = Readonly<{
   databaseUrl: string
   /** `unix:PATH` or `HOST:PORT` */
   listen: string
+  transport: Settings['transport']
   socket: Readonly<{ mode: number; group: string | undefined }>
   tls: TlsConfig | undefined
   plaintext: Settings['plaintext']
@@ -107,6 +108,7 @@ const contradictions = (settings: Settings, given: ReadonlyMap<string, Sourced>)
 const toConfig = (settings: Settings, environment: Environment): Config => ({
   databaseUrl: settings.database_url,
   listen: settings.listen,
+  transport: settings.transport,
   socket: { mode: settings.socket_mode, group: settings.socket_group },
   tls: tlsConfig(settings),
   plaintext: settings.plaintext,

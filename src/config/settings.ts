@@ -30,6 +30,11 @@ export const settingsSchema = z.strictObject({
   listen: text('unix:/PATH or HOST:PORT', new RegExp(`^(unix:/.+|${HOST_AND_PORT})$`))
     .prefault('127.0.0.1:9191')
     .describe('where Envoy asks: unix:/PATH or HOST:PORT'),
+  transport: choice('grpc-js', 'lane')
+    .prefault('grpc-js')
+    .describe(
+      'what carries Checks: grpc-js, or lane, much faster; TLS and what is beyond loopback stay with grpc-js',
+    ),
   socket_mode: fileMode().prefault('0660').describe('permissions of the socket file'),
   socket_group: text('a group name or number', /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/)
     .optional()

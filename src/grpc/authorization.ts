@@ -1,6 +1,5 @@
-// The Check RPC: decode, deadline, span, check, encode.
+// The Check RPC, whatever carries it: decode, deadline, span, check, encode.
 import { randomUUID } from 'node:crypto'
-import type { handleUnaryCall, ServiceDefinition } from '@grpc/grpc-js'
 import { status } from '@grpc/grpc-js'
 import { context } from '@opentelemetry/api'
 import type { AuthRequest } from '../check/auth-request.ts'
@@ -18,14 +17,11 @@ import { outcomeOfError } from './check-outcome.ts'
 import { toAuthRequest } from './check-request.ts'
 import type { ResponseContext } from './check-response.ts'
 import { toCheckResponse, toErrorResponse } from './check-response.ts'
+import type { CallMetadata } from './check-span.ts'
 import { startCheckSpan } from './check-span.ts'
-import { deadlineOf, hasGivenUp } from './deadline.ts'
+import { deadlineOf } from './deadline.ts'
 import type { DecisionLog } from './decision-log.ts'
-import {
-  AuthorizationService,
-  CheckRequest,
-  CheckResponse,
-} from './gen/envoy/service/auth/v3/external_auth.ts'
+import { CheckRequest, CheckResponse } from './gen/envoy/service/auth/v3/external_auth.ts'
 import type { LimitReport } from './limit-report.ts'
 
 /**
@@ -52,64 +48,68 @@ export type AuthorizationDeps = Readonly<{
   reportLimits: LimitReport
 }>
 
-/**
- * Bytes in, bytes out: what fails to decode or to encode becomes an answer here, and not a gRPC error in
- * grpc-js.
- */
-export const AUTHORIZATION_SERVICE = {
-  check: {
-    ...AuthorizationService.check,
-    requestDeserialize: (bytes: Buffer) => bytes,
-    responseSerialize: (bytes: Buffer) => bytes,
-  },
-} satisfies ServiceDefinition
+export type AskedCheck = Readonly<{
+  /** An encoded CheckRequest. */
+  bytes: Buffer
+  /** Until the whole call ends, all its tries. Infinity when the caller did not say. */
+  remainingMs: number
+  metadata: CallMetadata
+  /** Nobody waits any more: its own deadline passed, or it left, before anybody looked at it. */
+  hasGivenUp: boolean
+}>
 
-export const createAuthorization = (
-  options: AuthorizationOptions,
-  deps: AuthorizationDeps,
-): handleUnaryCall<Buffer, Buffer> => {
+/** `error` undefined: `response` is an encoded CheckResponse. */
+export type CheckReply =
+  | Readonly<{ error: undefined; response: Buffer }>
+  | Readonly<{ error: Readonly<{ code: status; details: string }> }>
+
+/** Replies once. Returns what must be called when the caller leaves; after the reply it means nothing. */
+export type AnswerCheck = (asked: AskedCheck, reply: (reply: CheckReply) => void) => () => void
+
+export const createAuthorization = (options: AuthorizationOptions, deps: AuthorizationDeps): AnswerCheck => {
   const { clock, metrics, admission } = deps
-  const answer: AsyncHandler = async (grpcCall, callback, call) => {
+  const answer = async (asked: AskedCheck, reply: (reply: CheckReply) => void, call: Call) => {
     const beganMs = clock.monotonicMs()
-    let answered = false
-    // grpc-js says so of every call that ended; before our answer it means that Envoy or its client gave up.
-    grpcCall.on('cancelled', () => {
-      if (!answered) call.cancelled = true
-    })
     metrics.began()
-    const span = startCheckSpan(grpcCall.metadata)
-    const decided = await context.with(span.context, () => decide(grpcCall.request, call, deps))
+    const span = startCheckSpan(asked.metadata)
+    const decided = await context.with(span.context, () => decide(asked.bytes, call, deps))
     const decisionId = `dec_${randomUUID()}`
-    const { reply, outcome } = encode(decided, { decisionId, call }, options, clock)
-    answered = true
-    callback(reply.error, reply.response)
+    const { reply: replied, outcome } = encode(decided, { decisionId, call }, options, clock)
+    reply(replied)
     const durationMs = clock.monotonicMs() - beganMs
     deps.reportLimits(outcome.decision, { decisionId, span })
-    span.end(outcome, { decisionId, call, statusCode: reply.error?.code ?? status.OK })
+    span.end(outcome, { decisionId, call, statusCode: replied.error?.code ?? status.OK })
     deps.logDecision(outcome, { decisionId, traceId: span.traceId, durationMs, call })
     metrics.ended({ ...labelsOf(outcome), durationMs, ...call })
   }
   /** Neither read nor traced nor logged: what is refused to save work must cost little itself. */
-  const shed = (callback: Callback, call: Call, because: 'in_flight' | 'late', failure: Failure) => {
+  const shed = (
+    reply: (reply: CheckReply) => void,
+    call: Call,
+    because: 'in_flight' | 'late',
+    failure: Failure,
+  ) => {
     const told = { decisionId: `dec_${randomUUID()}`, call }
-    const { reply, outcome } = encode(outcomeOfError(failure, undefined), told, options, clock)
-    callback(reply.error, reply.response)
+    const { reply: replied, outcome } = encode(outcomeOfError(failure, undefined), told, options, clock)
+    reply(replied)
     deps.overload.shed(because)
     metrics.refused(labelsOf(outcome))
   }
-  return (grpcCall, callback) => {
-    const call = createCall(deadlineOf(grpcCall, clock, options.checkTimeoutMs))
+  return (asked, reply) => {
+    const tryTimeout = asked.metadata.get('x-envoy-expected-rq-timeout-ms')
+    const granted = { remainingMs: asked.remainingMs, tryTimeout }
+    const call = createCall(deadlineOf(granted, clock, options.checkTimeoutMs))
     // We are behind by so much that this one has given up: others still wait for theirs.
-    if (hasGivenUp(grpcCall))
-      shed(callback, call, 'late', new Failure('deadline_exceeded', 'the deadline passed before it was read'))
+    if (asked.hasGivenUp)
+      shed(reply, call, 'late', new Failure('deadline_exceeded', 'the deadline passed before it was read'))
     else if (!admission.enter())
-      shed(callback, call, 'in_flight', new Failure('overloaded', 'too many Checks are in flight'))
-    else void answer(grpcCall, callback, call).finally(admission.leave)
+      shed(reply, call, 'in_flight', new Failure('overloaded', 'too many Checks are in flight'))
+    else void answer(asked, reply, call).finally(admission.leave)
+    return () => {
+      call.cancelled = true
+    }
   }
 }
-
-type Callback = Parameters<handleUnaryCall<Buffer, Buffer>>[1]
-type AsyncHandler = (...call: [...Parameters<handleUnaryCall<Buffer, Buffer>>, call: Call]) => Promise<void>
 
 const decide = async (
   bytes: Buffer,
@@ -126,15 +126,13 @@ const decide = async (
   }
 }
 
-type Reply = Readonly<{ error: Readonly<{ code: status; details: string }> | null; response?: Buffer }>
-
 /** What cannot be encoded is our bug, and answered as one. */
 const encode = (
   outcome: CheckOutcome,
   { decisionId, call }: Readonly<{ decisionId: string; call: Call }>,
   { failureAnswer, credentialHeaders }: AuthorizationOptions,
   clock: Clock,
-): { reply: Reply; outcome: CheckOutcome } => {
+): { reply: CheckReply; outcome: CheckOutcome } => {
   const shape = outcome.request === undefined ? 'openai' : clientShapeOf(outcome.request)
   const stale = call.cache === 'stale'
   const responding: ResponseContext = { decisionId, shape, credentialHeaders, nowMs: clock.now(), stale }
@@ -147,11 +145,11 @@ const encode = (
       undecided !== undefined && failureAnswer === 'error_response'
         ? toErrorResponse(undecided, responding)
         : toCheckResponse(outcome.decision, responding)
-    return { reply: { error: null, response: bytesOf(response) }, outcome }
+    return { reply: { error: undefined, response: bytesOf(response) }, outcome }
   } catch (error) {
     const bug = outcomeOfError(error, outcome.request)
     return {
-      reply: { error: null, response: bytesOf(toCheckResponse(bug.decision, responding)) },
+      reply: { error: undefined, response: bytesOf(toCheckResponse(bug.decision, responding)) },
       outcome: bug,
     }
   }

@@ -1,6 +1,5 @@
 // One server span for each Check: a child of Envoy's, told by the gRPC metadata and never by the client's own
 // headers.
-import type { Metadata } from '@grpc/grpc-js'
 import { status } from '@grpc/grpc-js'
 import type { Context, Span, TextMapGetter } from '@opentelemetry/api'
 import {
@@ -25,7 +24,10 @@ export type CheckSpan = Readonly<{
   end(outcome: CheckOutcome, facts: Readonly<{ decisionId: string; call: Call; statusCode: status }>): void
 }>
 
-export const startCheckSpan = (metadata: Metadata): CheckSpan => {
+/** Fields that came with a call, by lower-case name. */
+export type CallMetadata = Readonly<{ get(name: string): string | undefined; keys(): Iterable<string> }>
+
+export const startCheckSpan = (metadata: CallMetadata): CheckSpan => {
   const parent = propagation.extract(ROOT_CONTEXT, metadata, METADATA)
   const span = trace
     .getTracer(INSTRUMENTATION)
@@ -52,9 +54,9 @@ export const startCheckSpan = (metadata: Metadata): CheckSpan => {
 
 const RPC_ATTRIBUTES = { [ATTRIBUTE.rpcSystem]: 'grpc', [ATTRIBUTE.rpcMethod]: SPAN.check }
 
-const METADATA: TextMapGetter<Metadata> = {
-  keys: (metadata) => Object.keys(metadata.getMap()),
-  get: (metadata, key) => metadata.get(key).map(String),
+const METADATA: TextMapGetter<CallMetadata> = {
+  keys: (metadata) => [...metadata.keys()],
+  get: (metadata, key) => metadata.get(key),
 }
 
 const describe: (span: Span, ...end: Parameters<CheckSpan['end']>) => void = (

@@ -1,31 +1,30 @@
 // The server that Envoy asks: bind, limits, health, drain.
 import { setTimeout as delay } from 'node:timers/promises'
-import type { ServerCredentials, ServerOptions } from '@grpc/grpc-js'
-import { Server, setLogger } from '@grpc/grpc-js'
 import { Rejection } from '../kernel/failure.ts'
 import type { ListenAddress } from '../kernel/listen-address.ts'
-import { formatHostPort, parseListenAddress } from '../kernel/listen-address.ts'
+import { formatHostPort, isLoopback, parseListenAddress } from '../kernel/listen-address.ts'
 import { createSoftLimitMemory } from '../quota/soft-limit-memory.ts'
 import { createCheckMetrics } from '../telemetry/check-metrics.ts'
 import { createLimitMetrics } from '../telemetry/limit-metrics.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { AuthorizationDeps, AuthorizationOptions } from './authorization.ts'
-import { AUTHORIZATION_SERVICE, createAuthorization } from './authorization.ts'
-import { admitClients } from './client-names.ts'
+import { createAuthorization } from './authorization.ts'
 import { createDecisionLog } from './decision-log.ts'
-import { HealthService } from './gen/grpc/health/v1/health.ts'
+import { createGrpcTransport } from './grpc-transport.ts'
 import type { Health } from './health.ts'
 import { createHealth } from './health.ts'
+import { createLaneTransport } from './lane-transport.ts'
 import { createLimitReport } from './limit-report.ts'
-import { tolerateResets } from './reset-guard.ts'
 import type { Plaintext, TlsOptions } from './server-credentials.ts'
-import { openAdmittance } from './server-credentials.ts'
 import { bindSocketFile } from './socket-file.ts'
+import type { Transport } from './transport.ts'
 
 export type GrpcServerOptions = AuthorizationOptions &
   Readonly<{
     /** `unix:PATH`, `HOST:PORT` or `[IPV6]:PORT`; beyond loopback only with `tls`, or `plaintext` anywhere. */
     listen: string
+    /** `lane`: our own, for a socket file or loopback without TLS. */
+    transport: 'lane' | 'grpc-js'
     socketMode: number
     socketGroup: string | undefined
     tls: TlsOptions | undefined
@@ -46,6 +45,7 @@ export type GrpcServerDeps = Pick<AuthorizationDeps, 'check' | 'clock' | 'admiss
 export type GrpcServer = Readonly<{
   /** Where it listens, with the port that it got. */
   address: string
+  transport: 'lane' | 'grpc-js'
   /** Not serving until told. Checks are answered either way. */
   setServing(serving: boolean): void
   /**
@@ -63,96 +63,58 @@ export const startGrpcServer = async (
   deps: GrpcServerDeps,
 ): Promise<GrpcServer> => {
   const address = parseListenAddress(options.listen)
-  const admittance = await openAdmittance(address, options, deps.log)
-  const clientNames = options.tls?.clientNames
-  const server = new Server({
-    'grpc.max_receive_message_length': options.maxBodyBytes + HEAD_ROOM_BYTES,
-    'grpc.enable_channelz': 0,
-    ...connectionAge(address, options),
-    interceptors: clientNames === undefined ? [] : [admitClients(clientNames, deps.log)],
-  })
-  tolerateResets(server)
-  // Else grpc-js writes lines of its own kind to standard error.
-  setLogger({ error: (...words: unknown[]) => deps.log.warn({ source: 'grpc-js' }, words.join(' ')) })
   const health = createHealth()
-  server.addService(HealthService, health.service)
-  server.addService(AUTHORIZATION_SERVICE, {
-    check: createAuthorization(options, {
-      check: deps.check,
-      clock: deps.clock,
-      admission: deps.admission,
-      overload: deps.overload,
-      metrics: createCheckMetrics(),
-      logDecision: createDecisionLog(deps.log, options.allowLogSampleRate),
-      reportLimits: createLimitReport({
-        metrics: createLimitMetrics(),
-        memory: createSoftLimitMemory({ maxEntries: SOFT_LIMITS_TOLD }),
-        log: deps.log,
-      }),
+  const answerCheck = createAuthorization(options, {
+    check: deps.check,
+    clock: deps.clock,
+    admission: deps.admission,
+    overload: deps.overload,
+    metrics: createCheckMetrics(),
+    logDecision: createDecisionLog(deps.log, options.allowLogSampleRate),
+    reportLimits: createLimitReport({
+      metrics: createLimitMetrics(),
+      memory: createSoftLimitMemory({ maxEntries: SOFT_LIMITS_TOLD }),
+      log: deps.log,
     }),
   })
-  const bound = await listen(server, address, admittance.credentials, options, deps.log).catch(
-    (error: unknown) => {
-      admittance.close()
-      throw error
-    },
-  )
+  const answering = { answerCheck, health, clock: deps.clock, log: deps.log }
+  const carriedBy = mayUseLane(address, options) ? 'lane' : 'grpc-js'
+  const transport =
+    carriedBy === 'lane'
+      ? createLaneTransport(address, options, answering)
+      : await createGrpcTransport(address, options, answering)
+  const bound = await listen(transport, address, options, deps.log)
   let draining: Promise<void> | undefined
   return {
     address: bound,
+    transport: carriedBy,
     setServing: health.setServing,
-    drain: () => (draining ??= drain(server, health, options).finally(admittance.close)),
+    drain: () => (draining ??= drain(transport, health, options)),
   }
 }
-
-/**
- * Headers, the path twice and the frame around the body. Envoy takes 60 KiB of headers unless told otherwise.
- */
-const HEAD_ROOM_BYTES = 1_048_576
 
 /** Limits that are remembered as told, some 40 bytes each. */
 const SOFT_LIMITS_TOLD = 100_000
 
-/**
- * grpc-js asks with GOAWAY, at which Envoy opens another connection, and lets the calls in flight end. A Check
- * that Envoy sent before it read that was never begun and comes back as a refused stream: with retry_on
- * refused-stream Envoy asks again, without it some 2 Checks fail for each connection under load.
- */
-const connectionAge = (
-  address: ListenAddress,
-  { maxConnectionAgeMs, checkTimeoutMs }: GrpcServerOptions,
-): ServerOptions =>
-  address.kind === 'unix' || maxConnectionAgeMs === undefined
-    ? {}
-    : {
-        'grpc.max_connection_age_ms': maxConnectionAgeMs,
-        // No Check takes longer.
-        'grpc.max_connection_age_grace_ms': checkTimeoutMs,
-      }
+/** It trusts its peer, and has no TLS: for who may reach a socket file, or the loopback. */
+const mayUseLane = (address: ListenAddress, { transport, tls }: GrpcServerOptions): boolean =>
+  transport === 'lane' && tls === undefined && (address.kind === 'unix' || isLoopback(address.host))
 
 const listen = async (
-  server: Server,
+  transport: Transport,
   address: ListenAddress,
-  credentials: ServerCredentials,
   { socketMode: mode, socketGroup: group }: GrpcServerOptions,
   log: Logger,
 ): Promise<string> => {
   const warnOpen = (directory: string) =>
     log.warn({ directory }, 'everybody may put another socket in place of this one: take o+w away')
-  const bind = (target: string) => {
-    const { promise, resolve, reject } = Promise.withResolvers<number>()
-    server.bindAsync(target, credentials, (error, port) => (error === null ? resolve(port) : reject(error)))
-    return promise
-  }
   try {
     if (address.kind === 'tcp')
-      return formatHostPort(address.host, await bind(formatHostPort(address.host, address.port)))
-    await bindSocketFile({ path: address.path, mode, group, warnOpen }, async (path) => {
-      await bind(`unix:${path}`)
-    })
+      return formatHostPort(address.host, await transport.listenTcp(address.host, address.port))
+    await bindSocketFile({ path: address.path, mode, group, warnOpen }, transport.listenUnix)
     return `unix:${address.path}`
   } catch (cause) {
-    server.forceShutdown()
+    await transport.drain(0)
     if (cause instanceof Rejection) throw cause
     const why = cause instanceof Error ? cause.message : 'unknown'
     throw new Rejection('conflict', `cannot listen on ${formatListen(address)}: ${why}`)
@@ -162,22 +124,15 @@ const listen = async (
 const formatListen = (address: ListenAddress): string =>
   address.kind === 'unix' ? `unix:${address.path}` : formatHostPort(address.host, address.port)
 
+/** No Check takes longer than its timeout; a connection that is still open then is not worth waiting for. */
 const drain = async (
-  server: Server,
+  transport: Transport,
   health: Health,
   { drainDelayMs, checkTimeoutMs }: GrpcServerOptions,
 ): Promise<void> => {
   health.setServing(false)
   await delay(drainDelayMs)
-  const { promise: closed, resolve } = Promise.withResolvers<void>()
-  server.tryShutdown(() => resolve())
+  const drained = transport.drain(checkTimeoutMs)
   health.endWatches()
-  const patience = new AbortController()
-  // No Check takes longer than its timeout; a connection that is still open then is not worth waiting for.
-  const late = delay(checkTimeoutMs, undefined, { signal: patience.signal }).then(
-    () => server.forceShutdown(),
-    () => {},
-  )
-  await Promise.race([closed, late])
-  patience.abort()
+  await drained
 }

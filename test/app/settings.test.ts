@@ -84,6 +84,17 @@ describe('where it stands', () => {
     expect(await rig.answer(mintSecret())).toMatchObject({ reason: 'invalid_key' })
   })
 
+  bites(['transport'], 'Checks are carried by the lane where it may, else by grpc-js', async () => {
+    const carriedBy = async (settings: Readonly<Record<string, string>>) => {
+      const { answer, log } = await anApp(settings)
+      expect(await answer(mintSecret())).toMatchObject({ reason: 'invalid_key' })
+      const serving = log.find((line) => line.includes('"msg":"serving"')) ?? '{}'
+      return (JSON.parse(serving) as { transport?: string }).transport
+    }
+    expect(await carriedBy({ transport: 'lane' })).toBe('lane')
+    expect(await carriedBy({ transport: 'grpc-js' })).toBe('grpc-js')
+  })
+
   bites(
     ['tls_cert_file', 'tls_key_file', 'tls_client_ca_file'],
     'only who has a certificate is answered',

@@ -2,8 +2,9 @@
 import { Metadata } from '@grpc/grpc-js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createAdmissionGate } from '../../src/grpc/admission-gate.ts'
+import type { AskedCheck, CheckReply } from '../../src/grpc/authorization.ts'
 import { createAuthorization } from '../../src/grpc/authorization.ts'
-import { hasGivenUp } from '../../src/grpc/deadline.ts'
+import { checkHandler } from '../../src/grpc/authorization-service.ts'
 import type { DecisionFacts } from '../../src/grpc/decision-log.ts'
 import { CheckResponse } from '../../src/grpc/gen/envoy/service/auth/v3/external_auth.ts'
 import { createClock } from '../../src/kernel/clock.ts'
@@ -95,20 +96,30 @@ describe('a Check', () => {
       logDecision: (_outcome, facts) => told.push(facts),
       reportLimits: () => {},
     })
-    const answered = Promise.withResolvers<Buffer | null | undefined>()
-    // Of a call that grpc-js made nobody can say when it is looked at.
-    const late = { cancelled: false, getDeadline: () => 0, metadata: new Metadata(), on: () => {} }
-    answer(late as unknown as Parameters<typeof answer>[0], (_error, bytes) => answered.resolve(bytes))
-    const response = CheckResponse.decode((await answered.promise) ?? Buffer.alloc(0))
+    const replied = Promise.withResolvers<CheckReply>()
+    const late = { bytes: Buffer.alloc(0), remainingMs: 1_000, metadata: new Map(), hasGivenUp: true }
+    answer(late, replied.resolve)
+    const reply = await replied.promise
+    const response = CheckResponse.decode(reply.error === undefined ? reply.response : Buffer.alloc(0))
     expect(summarise(response)).toMatchObject({ httpStatus: 503, reason: 'deadline_exceeded' })
     expect([begun, told]).toEqual([0, []])
   })
 
-  it('has been given up when its own deadline passed or its caller left, and not before', () => {
-    const now = performance.timeOrigin + performance.now()
-    expect(hasGivenUp({ cancelled: false, getDeadline: () => now + 60_000 })).toBe(false)
-    expect(hasGivenUp({ cancelled: false, getDeadline: () => Number.POSITIVE_INFINITY })).toBe(false)
-    expect(hasGivenUp({ cancelled: true, getDeadline: () => now + 60_000 })).toBe(true)
-    expect(hasGivenUp({ cancelled: false, getDeadline: () => new Date(now - 60_000) })).toBe(true)
+  it.each([
+    ['passed over when its own deadline has passed', -60_000, false, true],
+    ['passed over when its caller has left', 60_000, true, true],
+    ['begun when there is time', 60_000, false, false],
+    ['begun when it has no deadline', Number.POSITIVE_INFINITY, false, false],
+  ])('is %s', (_name, deadlineMs, cancelled, givenUp) => {
+    const asked: AskedCheck[] = []
+    const handler = checkHandler((one) => {
+      asked.push(one)
+      return () => {}
+    })
+    const deadline = performance.timeOrigin + performance.now() + deadlineMs
+    const call = { cancelled, getDeadline: () => deadline, metadata: new Metadata(), on: () => {} }
+    // Of a call that grpc-js made nobody can say when it is looked at.
+    handler(call as unknown as Parameters<typeof handler>[0], () => {})
+    expect(asked.map(({ hasGivenUp }) => hasGivenUp)).toEqual([givenUp])
   })
 })

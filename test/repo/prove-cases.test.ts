@@ -4,9 +4,12 @@ import { describe, expect, it } from 'vitest'
 import { CASES } from '../../tools/prove-cases.ts'
 
 const files = globSync('test/**/*.test.ts').sort()
-// vitest takes a file when its path contains the words given.
+// vitest takes a file when its path contains the words given. A second transport runs the same tests again.
 const casesOf = (path: string) =>
-  CASES.filter(({ files: wanted }) => wanted.some((part) => path.includes(part)))
+  CASES.filter(
+    ({ files: wanted, environment = {} }) =>
+      !('LATCHKEY_TEST_TRANSPORT' in environment) && wanted.some((part) => path.includes(part)),
+  )
 
 describe('the cases of make prove', () => {
   it.each(files)('%s belongs to exactly one', (path) => {

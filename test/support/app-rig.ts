@@ -16,6 +16,7 @@ import { summarise } from './check-client.ts'
 import type { RequestParts } from './check-requests.ts'
 import { aCheckRequest } from './check-requests.ts'
 import { aDirectory, onClose } from './closing.ts'
+import { TEST_TRANSPORT } from './transport.ts'
 
 export type AppRig = Readonly<{
   app: App
@@ -37,6 +38,7 @@ export const anApp = async (
   const defaults = {
     database_url: databaseUrl,
     listen: '127.0.0.1:0',
+    transport: TEST_TRANSPORT,
     health_listen: 'off',
     drain_delay: '0ms',
   }

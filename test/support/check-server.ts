@@ -5,6 +5,7 @@ import { startGrpcServer } from '../../src/grpc/server.ts'
 import { createClock } from '../../src/kernel/clock.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
 import { createOverloadMetrics } from '../../src/telemetry/overload-metrics.ts'
+import { TEST_TRANSPORT } from './transport.ts'
 
 export const startCheckServer = (
   check: GrpcServerDeps['check'],
@@ -17,6 +18,7 @@ export const startCheckServer = (
   startGrpcServer(
     {
       listen: '127.0.0.1:0',
+      transport: TEST_TRANSPORT,
       socketMode: 0o660,
       socketGroup: undefined,
       tls: undefined,

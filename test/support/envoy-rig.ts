@@ -22,6 +22,7 @@ import { startFlakyProxy } from './flaky-proxy.ts'
 import type { HeaderLine, RawRequest, RawResponse } from './raw-client.ts'
 import { sendRaw } from './raw-client.ts'
 import { envoyOf } from './tested-envoys.ts'
+import { TEST_TRANSPORT } from './transport.ts'
 
 export type AccessEntry = Readonly<{
   request_id: string
@@ -140,7 +141,7 @@ const start = async (
   }
 }
 
-const SETTINGS = { health_listen: 'off', drain_delay: '0ms', log_level: 'silent' }
+const SETTINGS = { transport: TEST_TRANSPORT, health_listen: 'off', drain_delay: '0ms', log_level: 'silent' }
 
 const seed = async ({ store: { ownerBook, policyBook } }: App): Promise<void> => {
   await ownerBook.createOwner('acme/search', NO_RULES, { withParents: true })

@@ -12,11 +12,13 @@ import { createLogger } from '../../src/telemetry/logger.ts'
 import { createOverloadMetrics } from '../../src/telemetry/overload-metrics.ts'
 import { onClose } from './closing.ts'
 import { anAllow } from './decisions.ts'
+import { TEST_TRANSPORT } from './transport.ts'
 
 export type RunningServer = GrpcServer & Readonly<{ logged: readonly string[] }>
 
 export const OPTIONS: GrpcServerOptions = {
   listen: '127.0.0.1:0',
+  transport: TEST_TRANSPORT,
   socketMode: 0o660,
   socketGroup: undefined,
   tls: undefined,

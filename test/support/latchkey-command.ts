@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { TEST_TRANSPORT } from './transport.ts'
 
 export type Ran = Readonly<{ code: number | null; stdout: string; stderr: string }>
 
@@ -22,7 +23,13 @@ export const COMPILE_CACHE = resolve(import.meta.dirname, '../../.cache/node-com
 export const startLatchkey = (args: readonly string[], { env = {}, directory }: RunOptions): ChildProcess =>
   spawn(LATCHKEY, args, {
     cwd: directory,
-    env: { PATH: process.env['PATH'], HOME: directory, NODE_COMPILE_CACHE: COMPILE_CACHE, ...env },
+    env: {
+      PATH: process.env['PATH'],
+      HOME: directory,
+      NODE_COMPILE_CACHE: COMPILE_CACHE,
+      LATCHKEY_TRANSPORT: TEST_TRANSPORT,
+      ...env,
+    },
     stdio: ['pipe', 'pipe', 'pipe'],
   })
 

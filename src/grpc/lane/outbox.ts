@@ -1,0 +1,155 @@
+// What a connection sends: joined into one write a tick, DATA no faster than the peer's windows allow. RFC 9113, 5.2 and 6.9.
+import type { Socket } from 'node:net'
+import {
+  ConnectionError,
+  ERROR,
+  FIRST_WINDOW,
+  FLAG,
+  FRAME_HEAD,
+  FRAME_SIZE,
+  LARGEST_WINDOW,
+  TYPE,
+  writeHead,
+} from './frame.ts'
+
+/** What a stream has yet to send. */
+export type Sending = {
+  readonly id: number
+  /** What the peer takes on this stream; may be negative after it changed its mind. */
+  window: number
+  /** DATA payloads, in order; the first one from `sent` on. */
+  waiting: Buffer[]
+  sent: number
+  /** The block of the trailers that end it, once they are known. */
+  trailers: Buffer | undefined
+}
+
+export type Outbox = Readonly<{
+  /** A frame that no window counts. */
+  write(bytes: Buffer): void
+  /** Half closes the connection after all that was written. */
+  finish(): void
+  open(id: number): Sending
+  /** Sends as much of what waits as the windows allow; the rest goes when they open. Ends the stream when its trailers were written. */
+  push(sending: Sending): void
+  forget(sending: Sending): void
+  /** The last of it was written. */
+  ended(sending: Sending): void
+  /** 6.9: stream undefined: the connection's. Throws ConnectionError; false: it is the stream that must be reset. */
+  widen(sending: Sending | undefined, increment: number): boolean
+  /** 6.9.2: all streams' windows move by as much. */
+  setInitialWindow(size: number, streams: Iterable<Sending>): void
+  setMaxFrameSize(size: number): void
+  /** A whole answer that fits at once may be written as one; the caller writes `length` bytes of DATA. */
+  mayTake(sending: Sending, length: number): boolean
+}>
+
+/** A peer that lets more pile up does not read. */
+const MAX_UNSENT_BYTES = 16 * 1_048_576
+
+export const createOutbox = (socket: Socket, ended: (sending: Sending) => void): Outbox => {
+  let window = FIRST_WINDOW
+  let initialWindow = FIRST_WINDOW
+  let maxFrameSize = FRAME_SIZE
+  let joined: Buffer[] = []
+  /** Streams that wait for a window, oldest first. */
+  const blocked = new Set<Sending>()
+
+  const flush = () => {
+    if (joined.length === 0) return
+    const [only] = joined
+    const bytes = joined.length === 1 && only !== undefined ? only : Buffer.concat(joined)
+    joined = []
+    if (socket.destroyed || !socket.writable) return
+    socket.write(bytes)
+    if (socket.writableLength > MAX_UNSENT_BYTES) socket.destroy(new Error('the peer does not read'))
+  }
+
+  const write = (bytes: Buffer) => {
+    // Answers that come in one turn of the loop go in one write: a tick runs when the promises of the turn are done.
+    if (joined.push(bytes) === 1) process.nextTick(flush)
+  }
+
+  /** One DATA frame of what waits. */
+  const sendSome = (sending: Sending, payload: Buffer) => {
+    const length = Math.min(payload.length - sending.sent, sending.window, window, maxFrameSize)
+    const bytes = Buffer.allocUnsafe(FRAME_HEAD + length)
+    writeHead(bytes, 0, { type: TYPE.data, flags: 0, stream: sending.id, length })
+    payload.copy(bytes, FRAME_HEAD, sending.sent, sending.sent + length)
+    write(bytes)
+    sending.sent += length
+    sending.window -= length
+    window -= length
+    if (sending.sent < payload.length) return
+    sending.waiting.shift()
+    sending.sent = 0
+  }
+
+  const push = (sending: Sending) => {
+    for (let next = sending.waiting[0]; next !== undefined; next = sending.waiting[0]) {
+      if (next.length > 0 && (sending.window <= 0 || window <= 0)) {
+        blocked.add(sending)
+        return
+      }
+      sendSome(sending, next)
+    }
+    blocked.delete(sending)
+    if (sending.trailers === undefined) return
+    const { trailers, id } = sending
+    const bytes = Buffer.allocUnsafe(FRAME_HEAD + trailers.length)
+    const flags = FLAG.endHeaders | FLAG.endStream
+    bytes.set(
+      trailers,
+      writeHead(bytes, 0, { type: TYPE.headers, flags, stream: id, length: trailers.length }),
+    )
+    write(bytes)
+    ended(sending)
+  }
+
+  return {
+    write,
+    finish() {
+      flush()
+      socket.end()
+    },
+    open: (id) => ({ id, window: initialWindow, waiting: [], sent: 0, trailers: undefined }),
+    push,
+    ended,
+    forget: (sending) => {
+      blocked.delete(sending)
+    },
+    widen(sending, increment) {
+      if (sending === undefined) {
+        if (window + increment > LARGEST_WINDOW)
+          throw new ConnectionError(ERROR.flowControl, 'the window of the connection is too large')
+        window += increment
+        for (const waiting of blocked) if (window > 0) push(waiting)
+        return true
+      }
+      if (sending.window + increment > LARGEST_WINDOW) return false
+      sending.window += increment
+      push(sending)
+      return true
+    },
+    setInitialWindow(size, streams) {
+      if (size > LARGEST_WINDOW) throw new ConnectionError(ERROR.flowControl, 'the first window is too large')
+      const change = size - initialWindow
+      initialWindow = size
+      for (const sending of streams) {
+        if (sending.window + change > LARGEST_WINDOW)
+          throw new ConnectionError(ERROR.flowControl, 'the window of a stream is too large')
+        sending.window += change
+        if (blocked.has(sending)) push(sending)
+      }
+    },
+    setMaxFrameSize: (size) => {
+      maxFrameSize = size
+    },
+    mayTake(sending, length) {
+      if (sending.waiting.length > 0 || length > Math.min(sending.window, window, maxFrameSize)) return false
+      sending.window -= length
+      window -= length
+      return true
+    },
+  }
+}

@@ -1,0 +1,199 @@
+// The streams of one connection: opened by a head, filled by DATA, closed by an answer or a reset. RFC 9113, section 5.
+import type { ErrorCode } from './frame.ts'
+import { ConnectionError, ERROR, FLAG, TYPE, uint32Frame } from './frame.ts'
+import { STATUS, trailersOnly } from './grpc-status.ts'
+import type { HeadReader } from './head-reader.ts'
+import type { FrameBudget } from './limits.ts'
+import { connectionWindow, LIMITS, streamWindow } from './limits.ts'
+import type { Outbox, Sending } from './outbox.ts'
+import { withoutPadding } from './padding.ts'
+import type { LaneCall, Receiving } from './stream.ts'
+import { answerInHttp, createLaneCall, endAtOnce } from './stream.ts'
+
+export type Streams = Readonly<{
+  takeBlock(id: number, isLast: boolean, block: Buffer): void
+  takeData(id: number, flags: number, payload: Buffer): void
+  takeReset(id: number): void
+  takeWindowUpdate(id: number, increment: number): void
+  /** An error of one stream alone. */
+  reset(id: number, code: ErrorCode): void
+  /** The last of an answer was written. */
+  answered(id: number): void
+  sendings(): Iterable<Sending>
+  size(): number
+  /** Highest id that was opened. */
+  last(): number
+  /** From now on heads of new streams are read and passed over. */
+  openNoMore(): void
+  cancelAll(): void
+}>
+
+type Deps = Readonly<{
+  outbox: Outbox
+  heads: HeadReader
+  budget: FrameBudget
+  called: (call: LaneCall, body: Buffer) => void
+  /** Largest body of a call, its framing included. */
+  maxBodyBytes: number
+  /** One was closed. */
+  closed: () => void
+}>
+
+/** Windows are widened again when as much was used. */
+const CREDIT_STEP = 1_048_576
+
+export const createStreams = (deps: Deps): Streams => {
+  const { outbox, heads, budget, maxBodyBytes } = deps
+  const streams = new Map<number, Receiving>()
+  /** Reset by us: what was on its way is passed over. */
+  const resetHere = new Set<number>()
+  let window: number = connectionWindow(maxBodyBytes)
+  let used = 0
+  let last = 0
+  let opening = true
+
+  /** The bytes are handed over or thrown away: the peer may send as many again. */
+  const credit = (bytes: number) => {
+    used += bytes
+    if (used < CREDIT_STEP) return
+    outbox.write(uint32Frame(TYPE.windowUpdate, 0, used))
+    window += used
+    used = 0
+  }
+
+  const forget = (stream: Receiving) => {
+    streams.delete(stream.sending.id)
+    outbox.forget(stream.sending)
+    credit(stream.bytes)
+    stream.bytes = 0
+    deps.closed()
+  }
+
+  const writeReset = (id: number, code: ErrorCode) => {
+    outbox.write(uint32Frame(TYPE.rstStream, id, code))
+    resetHere.add(id)
+    const [oldest] = resetHere
+    if (resetHere.size > LIMITS.rememberedResets && oldest !== undefined) resetHere.delete(oldest)
+  }
+
+  const reset = (id: number, code: ErrorCode) => {
+    budget.spend()
+    writeReset(id, code)
+    const stream = streams.get(id)
+    if (stream === undefined) return
+    forget(stream)
+    stream.cancelled?.()
+  }
+
+  const arrived = (stream: Receiving) => {
+    const { head, sending, chunks } = stream
+    stream.done = true
+    if (head.contentLength !== undefined && Number(head.contentLength) !== stream.bytes)
+      return reset(sending.id, ERROR.protocol)
+    if (head.httpError !== undefined) return answerInHttp(outbox, sending, head.httpError)
+    const [only] = chunks
+    const body = chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks)
+    credit(stream.bytes)
+    stream.bytes = 0
+    stream.chunks = []
+    deps.called(createLaneCall(outbox, stream, head), body)
+  }
+
+  const takeTrailers = (id: number, isLast: boolean, block: Buffer) => {
+    const wellFormed = heads.trailers(block)
+    const stream = streams.get(id)
+    if (stream === undefined && resetHere.has(id)) return
+    if (stream === undefined || stream.done)
+      throw new ConnectionError(ERROR.streamClosed, 'HEADERS on a stream that was closed')
+    if (wellFormed && isLast) arrived(stream)
+    else reset(id, ERROR.protocol)
+  }
+
+  const assertOpened = (id: number, what: string) => {
+    if (id > last) throw new ConnectionError(ERROR.protocol, `${what} on a stream that was not opened`)
+  }
+
+  return {
+    takeBlock(id, isLast, block) {
+      if (id <= last) return takeTrailers(id, isLast, block)
+      const head = heads.head(block)
+      // Sent before the peer read that nothing new is taken: it is sent again elsewhere.
+      if (!opening) return
+      last = id
+      if (head === 'malformed') return reset(id, ERROR.protocol)
+      if (head === 'too_large') return reset(id, ERROR.enhanceYourCalm)
+      if (streams.size >= LIMITS.concurrentStreams) return reset(id, ERROR.refusedStream)
+      const stream: Receiving = {
+        sending: outbox.open(id),
+        head,
+        chunks: [],
+        bytes: 0,
+        window: streamWindow(maxBodyBytes),
+        done: false,
+        cancelled: undefined,
+      }
+      streams.set(id, stream)
+      if (isLast) arrived(stream)
+    },
+    takeData(id, flags, payload) {
+      assertOpened(id, 'DATA')
+      window -= payload.length
+      if (window < 0) throw new ConnectionError(ERROR.flowControl, 'more DATA than the connection takes')
+      const data = withoutPadding(payload, flags)
+      const isLast = (flags & FLAG.endStream) !== 0
+      if (data.length === 0 && !isLast) budget.spend()
+      const stream = streams.get(id)
+      if (stream === undefined || stream.done) {
+        credit(payload.length)
+        if (!resetHere.has(id)) reset(id, ERROR.streamClosed)
+        return
+      }
+      credit(payload.length - data.length)
+      stream.bytes += data.length
+      stream.window -= payload.length
+      if (stream.window < 0) return reset(id, ERROR.flowControl)
+      if (stream.bytes > maxBodyBytes)
+        return endAtOnce(
+          outbox,
+          stream.sending,
+          trailersOnly(STATUS.resourceExhausted, 'the message is too large'),
+        )
+      stream.chunks.push(data)
+      if (isLast) arrived(stream)
+    },
+    takeReset(id) {
+      assertOpened(id, 'RST_STREAM')
+      const stream = streams.get(id)
+      if (stream === undefined) return
+      forget(stream)
+      stream.cancelled?.()
+    },
+    takeWindowUpdate(id, increment) {
+      assertOpened(id, 'WINDOW_UPDATE')
+      const stream = streams.get(id)
+      if (id === 0 && increment === 0) throw new ConnectionError(ERROR.protocol, 'WINDOW_UPDATE by nothing')
+      if (id !== 0 && stream === undefined) return
+      if (increment === 0) reset(id, ERROR.protocol)
+      else if (!outbox.widen(stream?.sending, increment)) reset(id, ERROR.flowControl)
+    },
+    reset,
+    answered(id) {
+      const stream = streams.get(id)
+      if (stream === undefined) return
+      // Answered before all of it came: the peer is told that the rest is not wanted (8.1).
+      if (!stream.done) writeReset(id, ERROR.none)
+      forget(stream)
+    },
+    sendings: () => Array.from(streams.values(), ({ sending }) => sending),
+    size: () => streams.size,
+    last: () => last,
+    openNoMore: () => {
+      opening = false
+    },
+    cancelAll() {
+      const open = [...streams.values()]
+      streams.clear()
+      for (const { cancelled } of open) cancelled?.()
+    },
+  }
+}
