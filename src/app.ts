@@ -106,8 +106,8 @@ const start = async (
       version,
       address: grpc.address,
       health: health?.address,
-      store: store.dialect,
       transport: grpc.transport,
+      store: store.dialect,
     },
     'serving',
   )
