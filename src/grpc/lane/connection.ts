@@ -7,6 +7,7 @@ import {
   FLAG,
   frame,
   goawayFrame,
+  LARGEST_STREAM,
   LARGEST_WINDOW,
   SETTING,
   settingsFrame,
@@ -130,7 +131,7 @@ export const serveConnection = (socket: Socket, deps: ConnectionDeps): LaneConne
       if (draining !== 'no') return
       draining = 'announced'
       // What is on its way is still taken.
-      outbox.write(goawayFrame(LARGEST_WINDOW, ERROR.none))
+      outbox.write(goawayFrame(LARGEST_STREAM, ERROR.none))
       outbox.write(frame(TYPE.ping, 0, 0, DRAIN_PING))
     },
     destroy: () => socket.destroy(),

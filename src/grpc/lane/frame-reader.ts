@@ -1,5 +1,5 @@
 // Cuts a stream of bytes into frames, whatever the pieces in which it arrives.
-import { ConnectionError, ERROR, FRAME_HEAD, FRAME_SIZE, PREFACE } from './frame.ts'
+import { ConnectionError, ERROR, FRAME_HEAD, FRAME_SIZE, LARGEST_STREAM, PREFACE } from './frame.ts'
 
 export type FrameReader = Readonly<{
   /** Calls `take` for each frame that is whole; the payload is valid until it returns. Throws ConnectionError. */
@@ -46,6 +46,3 @@ export const createFrameReader = (take: TakeFrame): FrameReader => {
     },
   }
 }
-
-/** The highest bit of a stream's number means nothing. */
-const LARGEST_STREAM = 0x7fff_ffff

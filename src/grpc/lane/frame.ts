@@ -54,6 +54,8 @@ export const PREFACE: Buffer = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', '
 /** What both sides begin with, and what no window may exceed (6.9.1). */
 export const FIRST_WINDOW = 65_535
 export const LARGEST_WINDOW = 0x7fff_ffff
+/** The highest bit of a stream's number means nothing (4.1). */
+export const LARGEST_STREAM = 0x7fff_ffff
 /** Frames that carry more need the receiver's leave; we give none. */
 export const FRAME_SIZE = 16_384
 

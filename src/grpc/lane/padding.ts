@@ -1,5 +1,5 @@
 // What is wrapped around the payload of DATA and HEADERS. RFC 9113, 6.1 and 6.2.
-import { ConnectionError, ERROR, FLAG, LARGEST_WINDOW } from './frame.ts'
+import { ConnectionError, ERROR, FLAG, LARGEST_STREAM } from './frame.ts'
 
 /** The first byte says how many follow the rest. */
 export const withoutPadding = (payload: Buffer, flags: number): Buffer => {
@@ -20,4 +20,4 @@ export const withoutPriority = (fragment: Buffer, flags: number, stream: number)
 }
 
 export const dependsOnItself = (priority: Buffer, stream: number): boolean =>
-  (priority.readUInt32BE(0) & LARGEST_WINDOW) === stream
+  (priority.readUInt32BE(0) & LARGEST_STREAM) === stream
