@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join, resolve } from 'node:path'
+import { TEST_TRANSPORT } from './transport.ts'
 
 export type Replica = Readonly<{
   /** `unix:PATH` */
@@ -32,6 +33,7 @@ export const startReplica = async (
       DATABASE_URL: databaseUrl,
       LATCHKEY_LISTEN: `unix:${socket}`,
       LATCHKEY_HEALTH_LISTEN: 'off',
+      LATCHKEY_TRANSPORT: TEST_TRANSPORT,
       ...env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
