@@ -3,6 +3,7 @@ import { hash } from 'node:crypto'
 import type { Call } from '../kernel/call.ts'
 import { assertAwaited } from '../kernel/call.ts'
 import type { Clock } from '../kernel/clock.ts'
+import type { Soon } from '../kernel/soon.ts'
 import type { KeyDirectory } from '../keys/key-directory.ts'
 import type { VirtualKey } from '../keys/virtual-key.ts'
 import type { FailOpen } from '../quota/fail-open.ts'
@@ -31,16 +32,34 @@ type ChargeDeps = Readonly<{
 const UNITS_PER_REQUEST = 1
 
 /** An Allow once everything is charged, a Deny that changed nothing, or `stale`: look the key up again. */
-export const chargeQuotas = async (
+export const chargeQuotas = (
   deps: ChargeDeps,
   request: AuthRequest,
   known: KnownKey,
   admission: Admission,
   call: Call,
-): Promise<Allow | Deny | 'stale'> => {
-  const quotas = admission.charged ? quotasToCharge(known.key) : []
-  if (quotas.length === 0) return allow(deps, known, admission, [])
+): Soon<Allow | Deny | 'stale'> => {
+  const quotas = admission.charged ? quotasToCharge(known.key) : NO_QUOTAS
+  if (quotas.length === 0) return allow(deps, known, admission, NO_STATES)
   if (known.refusedLimits !== undefined) return denyQuota(known.key, known.refusedLimits, deps.clock.now())
+  return chargeAll(deps, { request, known, admission, quotas }, call)
+}
+
+const NO_QUOTAS: readonly Quota[] = []
+const NO_STATES: readonly QuotaState[] = []
+
+type Admitted = Readonly<{
+  request: AuthRequest
+  known: KnownKey
+  admission: Admission
+  quotas: readonly Quota[]
+}>
+
+const chargeAll = async (
+  deps: ChargeDeps,
+  { request, known, admission, quotas }: Admitted,
+  call: Call,
+): Promise<Allow | Deny | 'stale'> => {
   const charge = () => deps.ledger.charge(quotas, UNITS_PER_REQUEST, call)
   const recall = () => deps.ledger.peek(quotas, call)
   const charging = deps.retries.charge(identityOf(request, known, admission), charge, recall)

@@ -3,6 +3,8 @@ import type { Call } from '../kernel/call.ts'
 import { assertAwaited } from '../kernel/call.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { Failure } from '../kernel/failure.ts'
+import type { Soon } from '../kernel/soon.ts'
+import { andThen } from '../kernel/soon.ts'
 import type { KeyDirectory } from '../keys/key-directory.ts'
 import type { Secrets } from '../keys/secret.ts'
 import { digestSecret } from '../keys/secret.ts'
@@ -37,39 +39,41 @@ export type CheckDeps = Readonly<{
   modelHeader: string | undefined
 }>
 
-/** Decides one request; `undefined` stands for one that is not HTTP. Throws Failure when it cannot know. */
-export type Check = (request: AuthRequest | undefined, call: Call) => Promise<Decision>
+/**
+ * Decides one request, at once when all it needs is in memory; `undefined` stands for one that is not HTTP. Throws, or rejects with,
+ * Failure when it cannot know.
+ */
+export type Check = (request: AuthRequest | undefined, call: Call) => Soon<Decision>
 
 export const createCheck = (deps: CheckDeps): Check => {
-  const decide = async (
-    request: AuthRequest,
-    digest: Uint8Array,
-    call: Call,
-  ): Promise<Decision | 'stale'> => {
-    const known = await findKeyFor(request.source, deps, digest, call)
-    if (isDeny(known)) return known
-    const unusable = denyUnusable(deps, known)
-    if (unusable !== undefined) return unusable
-    const admitted = admit(request, known, deps.modelHeader)
-    if (admitted.outcome !== 'admitted') return admitted
-    return chargeQuotas(deps, request, known, admitted, call)
+  const decide = (request: AuthRequest, digest: Uint8Array, call: Call): Soon<Decision | 'stale'> =>
+    andThen(findKeyFor(request.source, deps, digest, call), (known) => {
+      if (isDeny(known)) return known
+      const unusable = denyUnusable(deps, known)
+      if (unusable !== undefined) return unusable
+      const admitted = admit(request, known, deps.modelHeader)
+      if (admitted.outcome !== 'admitted') return admitted
+      return chargeQuotas(deps, request, known, admitted, call)
+    })
+
+  /** What we held of the key was out of date where it mattered: look again and try once more. */
+  const decideAgain = async (request: AuthRequest, digest: Uint8Array, call: Call): Promise<Decision> => {
+    deps.directory.drop(digest)
+    const decision = await decide(request, digest, call)
+    if (decision === 'stale')
+      throw new Failure('store_unavailable', 'the key changed faster than it could be read')
+    return decision
   }
 
-  return async (request, call) => {
+  return (request, call) => {
     if (request === undefined) return deny('request_malformed', 'Only HTTP requests can be checked.')
     const credential = findCredential(request, deps.credentialHeaders)
     if (isDeny(credential)) return credential
     if (!deps.secrets.recognise(credential.token)) return denyInvalidKey('the form of the token is wrong')
     const digest = digestSecret(credential.token)
     assertAwaited(call, deps.clock)
-    let decision = await decide(request, digest, call)
-    if (decision === 'stale') {
-      // What we held of the key was out of date where it mattered: look again and try once more.
-      deps.directory.drop(digest)
-      decision = await decide(request, digest, call)
-    }
-    if (decision === 'stale')
-      throw new Failure('store_unavailable', 'the key changed faster than it could be read')
-    return decision
+    return andThen(decide(request, digest, call), (decision) =>
+      decision === 'stale' ? decideAgain(request, digest, call) : decision,
+    )
   }
 }

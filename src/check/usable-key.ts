@@ -1,6 +1,8 @@
 // Whose key is this, and may it be used now: steps four and five of a Check.
 import type { Call } from '../kernel/call.ts'
 import type { Clock } from '../kernel/clock.ts'
+import type { Soon } from '../kernel/soon.ts'
+import { andThen } from '../kernel/soon.ts'
 import type { KeyDirectory } from '../keys/key-directory.ts'
 import type { SourceThrottle } from '../keys/source-throttle.ts'
 import type { VirtualKey } from '../keys/virtual-key.ts'
@@ -21,33 +23,35 @@ export type KnownKey = Readonly<{
 }>
 
 /** The key as the refusal memory or the cache holds it, else by one look-up; unknown keys are told what malformed ones are. */
-export const findKey = async (
+export const findKey = (
   deps: { directory: KeyDirectory; refusals: RefusalMemory<KnownKey> },
   digest: Uint8Array,
   call: Call,
-): Promise<KnownKey | Deny> => {
+): Soon<KnownKey | Deny> => {
   const refusal = deps.refusals.recall(digest)
   if (refusal !== undefined) {
     call.cache = 'refused'
     const registry = deps.directory.registry() ?? refusal.subject.registry
     return { ...refusal.subject, registry, refusedLimits: refusal.limits }
   }
-  const { key, registry } = await deps.directory.find(digest, call)
-  return key === undefined ? denyInvalidKey('unknown') : { digest, key, registry }
+  return andThen(deps.directory.find(digest, call), ({ key, registry }) =>
+    key === undefined ? denyInvalidKey('unknown') : { digest, key, registry },
+  )
 }
 
 /** The same for an address, which gets no look-up while it asks for too many keys that nobody made. */
-export const findKeyFor = async (
+export const findKeyFor = (
   source: string,
   deps: Parameters<typeof findKey>[0] & Readonly<{ throttle: SourceThrottle }>,
   digest: Uint8Array,
   call: Call,
-): Promise<KnownKey | Deny> => {
+): Soon<KnownKey | Deny> => {
   call.mayLookUp = !deps.throttle.isThrottled(source)
-  const known = await findKey(deps, digest, call)
-  // What is remembered as absent costs nothing.
-  if (isDeny(known) && call.cache === 'miss') deps.throttle.missed(source)
-  return known
+  return andThen(findKey(deps, digest, call), (known) => {
+    // What is remembered as absent costs nothing.
+    if (isDeny(known) && call.cache === 'miss') deps.throttle.missed(source)
+    return known
+  })
 }
 
 /** A refusal by status, which also makes the next request look again, at most once a second: but revoked is for ever. */

@@ -9,6 +9,7 @@ import type { Call } from '../kernel/call.ts'
 import { createCall, withinDeadline } from '../kernel/call.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { Failure } from '../kernel/failure.ts'
+import type { Soon } from '../kernel/soon.ts'
 import type { CheckMetrics } from '../telemetry/check-metrics.ts'
 import type { OverloadMetrics } from '../telemetry/overload-metrics.ts'
 import type { AdmissionGate } from './admission-gate.ts'
@@ -38,8 +39,8 @@ export type AuthorizationOptions = Readonly<{
 }>
 
 export type AuthorizationDeps = Readonly<{
-  /** `undefined` stands for a request that is not HTTP. Throws Failure when it cannot know. */
-  check(request: AuthRequest | undefined, call: Call): Promise<Decision>
+  /** `undefined` stands for a request that is not HTTP. Throws, or rejects with, Failure when it cannot know. */
+  check(request: AuthRequest | undefined, call: Call): Soon<Decision>
   clock: Clock
   admission: AdmissionGate
   overload: OverloadMetrics
@@ -68,19 +69,25 @@ export type AnswerCheck = (asked: AskedCheck, reply: (reply: CheckReply) => void
 
 export const createAuthorization = (options: AuthorizationOptions, deps: AuthorizationDeps): AnswerCheck => {
   const { clock, metrics, admission } = deps
-  const answer = async (asked: AskedCheck, reply: (reply: CheckReply) => void, call: Call) => {
+  const answer = (asked: AskedCheck, reply: (reply: CheckReply) => void, call: Call) => {
     const beganMs = clock.monotonicMs()
     metrics.began()
     const span = startCheckSpan(asked.metadata)
-    const decided = await context.with(span.context, () => decide(asked.bytes, call, deps))
-    const decisionId = `dec_${randomUUID()}`
-    const { reply: replied, outcome } = encode(decided, { decisionId, call }, options, clock)
-    reply(replied)
-    const durationMs = clock.monotonicMs() - beganMs
-    deps.reportLimits(outcome.decision, { decisionId, span })
-    span.end(outcome, { decisionId, call, statusCode: replied.error?.code ?? status.OK })
-    deps.logDecision(outcome, { decisionId, traceId: span.traceId, durationMs, call })
-    metrics.ended({ ...labelsOf(outcome), durationMs, ...call })
+    const finish = (decided: CheckOutcome) => {
+      admission.leave()
+      const decisionId = `dec_${randomUUID()}`
+      const { reply: replied, outcome } = encode(decided, { decisionId, call }, options, clock)
+      reply(replied)
+      const durationMs = clock.monotonicMs() - beganMs
+      deps.reportLimits(outcome.decision, { decisionId, span })
+      span.end(outcome, { decisionId, call, statusCode: replied.error?.code ?? status.OK })
+      deps.logDecision(outcome, { decisionId, traceId: span.traceId, durationMs, call })
+      metrics.ended({ ...labelsOf(outcome), durationMs, ...call })
+    }
+    const decided = context.with(span.context, () => decide(asked.bytes, call, deps))
+    // What is in memory is answered in the turn in which it was asked.
+    if (decided instanceof Promise) void decided.then(finish)
+    else finish(decided)
   }
   /** Neither read nor traced nor logged: what is refused to save work must cost little itself. */
   const shed = (
@@ -104,23 +111,35 @@ export const createAuthorization = (options: AuthorizationOptions, deps: Authori
       shed(reply, call, 'late', new Failure('deadline_exceeded', 'the deadline passed before it was read'))
     else if (!admission.enter())
       shed(reply, call, 'in_flight', new Failure('overloaded', 'too many Checks are in flight'))
-    else void answer(asked, reply, call).finally(admission.leave)
+    else answer(asked, reply, call)
     return () => {
       call.cancelled = true
     }
   }
 }
 
-const decide = async (
-  bytes: Buffer,
-  call: Call,
-  { check, clock }: AuthorizationDeps,
-): Promise<CheckOutcome> => {
+/** Never throws, never rejects. */
+const decide = (bytes: Buffer, call: Call, { check, clock }: AuthorizationDeps): Soon<CheckOutcome> => {
   let request: AuthRequest | undefined
   try {
     request = toAuthRequest(CheckRequest.decode(bytes))
-    const decision = await withinDeadline(check(request, call), call, clock)
-    return { kind: 'decided', decision, request }
+    const decision = check(request, call)
+    return decision instanceof Promise
+      ? decideInTime(decision, request, call, clock)
+      : { kind: 'decided', decision, request }
+  } catch (error) {
+    return outcomeOfError(error, request)
+  }
+}
+
+const decideInTime = async (
+  deciding: Promise<Decision>,
+  request: AuthRequest | undefined,
+  call: Call,
+  clock: Clock,
+): Promise<CheckOutcome> => {
+  try {
+    return { kind: 'decided', decision: await withinDeadline(deciding, call, clock), request }
   } catch (error) {
     return outcomeOfError(error, request)
   }

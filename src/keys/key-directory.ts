@@ -5,6 +5,7 @@ import { createCall, withinDeadline } from '../kernel/call.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { digestName } from '../kernel/digest-name.ts'
 import { Failure } from '../kernel/failure.ts'
+import type { Soon } from '../kernel/soon.ts'
 import type { Registry } from '../policy/registry.ts'
 import type { Change } from './change-feed.ts'
 import { estimateBytes } from './entry-size.ts'
@@ -18,8 +19,8 @@ import type { VirtualKey } from './virtual-key.ts'
 export type Found = Readonly<{ key: VirtualKey | undefined; registry: Registry }>
 
 export type KeyDirectory = Readonly<{
-  /** At most one look-up, none when cached. Throws Failure when it cannot know. */
-  find(digest: Uint8Array, call: Call): Promise<Found>
+  /** At most one look-up, none and at once when cached. Rejects with Failure when it cannot know. */
+  find(digest: Uint8Array, call: Call): Soon<Found>
   /** The newest registry, or undefined before the first look-up. */
   registry(): Registry | undefined
   /** Drop after a refusal for quota, expiry or a disabled key: at most once a second for each key. */
@@ -159,7 +160,7 @@ export const createKeyDirectory = (deps: {
   }
 
   return {
-    async find(digest, call) {
+    find(digest, call) {
       const name = digestName(digest)
       const entry = entries.get(name)
       const current = registry.current()

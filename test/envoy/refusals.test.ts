@@ -179,7 +179,7 @@ describe.each(ENVOYS)('Envoy %s', (version) => {
     const key = await rig.createKey()
     // Allows what it is asked, and wants to take away a header that is not its business.
     const meddler = await startCheckServer(
-      () => rig.app.directory.find(digestSecret(key.secret), patientCall()).then(allowed),
+      async () => allowed(await rig.app.directory.find(digestSecret(key.secret), patientCall())),
       { credentialHeaders: ['cookie'] },
     )
     rig.proxy.aimAt(meddler.address)

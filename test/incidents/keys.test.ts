@@ -87,7 +87,7 @@ describeEveryStore('a revoked key and a slow look-up', (get) => {
     const { id, digest } = await createKey(get())
     const { slow, readAll, reply, replyToAll } = slowly(store.keyStore)
     const directory = createKeyDirectory({ store: slow, clock, options: CACHE })
-    const find = () => directory.find(digest, createCall(clock.monotonicMs() + 60_000))
+    const find = async () => directory.find(digest, createCall(clock.monotonicMs() + 60_000))
     const asked: Promise<unknown>[] = []
     for (const step of order) {
       if (step === 'ask') asked.push(find())
