@@ -1,6 +1,6 @@
 // Start and stop OpenTelemetry. Its SDK is loaded only when somebody wants what it produces.
 import type { Logger } from './logger.ts'
-import { INSTRUMENTATION, METRIC } from './names.ts'
+import { INSTRUMENTATION } from './names.ts'
 
 export type TelemetryOptions = Readonly<{
   version: string
@@ -57,33 +57,10 @@ const CLOSE_TIMEOUT_MS = 5_000
 const NO_METRICS: Part<() => Promise<string>> = { value: async () => '', close: async () => {} }
 const NO_TRACES: Part<undefined> = { value: undefined, close: async () => {} }
 
-/** Prometheus wants the unit in the name, and this exporter leaves that to us. */
-const PROMETHEUS_NAMES = [METRIC.checkDuration, METRIC.chargeDuration, METRIC.groupDuration].map(
-  (instrumentName) => ({ instrumentName, name: `${instrumentName}.seconds` }),
-)
-
 const startMetrics = async ({ version }: TelemetryOptions): Promise<Part<() => Promise<string>>> => {
-  const [{ metrics }, { MeterProvider }, { PrometheusExporter, PrometheusSerializer }] = await Promise.all([
-    import('@opentelemetry/api'),
-    import('@opentelemetry/sdk-metrics'),
-    import('@opentelemetry/exporter-prometheus'),
-  ])
-  // The exporter's own server is never started: our listener serves the page.
-  const reader = new PrometheusExporter({ preventServerStart: true })
-  const serializer = new PrometheusSerializer(undefined, false, undefined, true, true)
-  const provider = new MeterProvider({ readers: [reader], views: PROMETHEUS_NAMES })
-  metrics.setGlobalMeterProvider(provider)
-  provider
-    .getMeter(INSTRUMENTATION)
-    .createObservableGauge(METRIC.buildInfo, { description: 'Always 1; the labels tell what runs' })
-    .addCallback((gauge) => gauge.observe(1, { version, node: process.versions.node }))
-  return {
-    value: async () => serializer.serialize((await reader.collect()).resourceMetrics),
-    close: async () => {
-      await provider.shutdown()
-      metrics.disable()
-    },
-  }
+  const { openMetricsPage } = await import('./metrics-page.ts')
+  const { render, close } = openMetricsPage(version)
+  return { value: render, close }
 }
 
 const startTraces = async (
