@@ -84,10 +84,10 @@ export const settingsSchema = z.strictObject({
   model_header: headerName().optional().describe('request header that may name the model beside the body'),
   cache_max_entries: wholeNumber(1, 10_000_000)
     .prefault('100000')
-    .describe('most keys remembered, known-absent ones included'),
+    .describe('most keys remembered; of known-absent ones a tenth as many, beside them'),
   cache_max_size: size('64KiB', '16GiB')
     .prefault('64MiB')
-    .describe('most memory that remembered keys may take'),
+    .describe('most memory that remembered keys may take, a tenth of it known-absent ones'),
   cache_positive_ttl: duration('1ms', '1h')
     .prefault('10m')
     .describe('how long a key that exists is remembered while the feed of changes works'),

@@ -1,38 +1,37 @@
 // Which entries of the cache a change of a key or an owner touches, without walking all of them.
 import type { VirtualKey } from './virtual-key.ts'
 
-type Entry = Readonly<{ key: VirtualKey | undefined }>
-
 export type HolderIndex = Readonly<{
-  add(name: string, entry: Entry): void
-  remove(name: string, entry: Entry): void
-  /** Names of the entries of a key, of all keys below an owner, or of ABSENT: those that stand for no key. */
+  add(name: string, key: VirtualKey): void
+  remove(name: string, key: VirtualKey): void
+  /** Names of the entries of a key, or of all keys below an owner. */
   namesOf(holder: string): readonly string[]
 }>
 
-/** No id is empty. */
-export const ABSENT = ''
-
 export const createHolderIndex = (): HolderIndex => {
-  const names = new Map<string, Set<string>>()
+  // Nearly each key has one entry: a set for each would cost as much as the key itself.
+  const names = new Map<string, string | Set<string>>()
   return {
-    add(name, entry) {
-      for (const holder of holdersOf(entry)) {
+    add(name, key) {
+      for (const holder of holdersOf(key)) {
         const held = names.get(holder)
-        if (held === undefined) names.set(holder, new Set([name]))
-        else held.add(name)
+        if (held === undefined) names.set(holder, name)
+        else if (typeof held !== 'string') held.add(name)
+        else if (held !== name) names.set(holder, new Set([held, name]))
       }
     },
-    remove(name, entry) {
-      for (const holder of holdersOf(entry)) {
+    remove(name, key) {
+      for (const holder of holdersOf(key)) {
         const held = names.get(holder)
-        held?.delete(name)
-        if (held?.size === 0) names.delete(holder)
+        if (held === name) names.delete(holder)
+        else if (typeof held === 'object' && held.delete(name) && held.size === 0) names.delete(holder)
       }
     },
-    namesOf: (holder) => [...(names.get(holder) ?? [])],
+    namesOf: (holder) => {
+      const held = names.get(holder)
+      return typeof held === 'object' ? [...held] : held === undefined ? [] : [held]
+    },
   }
 }
 
-export const holdersOf = ({ key }: Entry): readonly string[] =>
-  key === undefined ? [ABSENT] : [key.id, ...key.owners.map(({ id }) => id)]
+export const holdersOf = (key: VirtualKey): readonly string[] => [key.id, ...key.owners.map(({ id }) => id)]

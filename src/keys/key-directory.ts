@@ -8,8 +8,8 @@ import { Failure } from '../kernel/failure.ts'
 import type { Soon } from '../kernel/soon.ts'
 import type { Registry } from '../policy/registry.ts'
 import type { Change } from './change-feed.ts'
-import { estimateBytes } from './entry-size.ts'
-import { ABSENT, createHolderIndex } from './holder-index.ts'
+import type { KeyCacheOptions, KeyEntry } from './key-cache.ts'
+import { createKeyCache } from './key-cache.ts'
 import type { KeyStore } from './key-store.ts'
 import { createKnownRegistry } from './known-registry.ts'
 import { createLookUpsUnderWay } from './look-ups-under-way.ts'
@@ -32,22 +32,15 @@ export type KeyDirectory = Readonly<{
   size(): Readonly<{ entries: number; bytes: number }>
 }>
 
-export type KeyDirectoryOptions = Readonly<{
-  maxEntries: number
-  maxBytes: number
-  /** How long a key is served without asking while the feed of changes works. */
-  positiveTtlMs: number
-  /** The same while it does not: nobody would tell of a revocation. */
-  unfedTtlMs: number
-  /** How long a key is served without being asked when the store cannot be, counted from when it was last known to be right. */
-  graceMs: number
-  absentTtlMs: number
-  /** How long one look-up may take, whoever waits for it. */
-  lookupTimeoutMs: number
-}>
-
-/** `askedMs`: monotonic; what was changed later may not be in it. */
-type Entry = Readonly<{ key: VirtualKey | undefined; askedMs: number }>
+export type KeyDirectoryOptions = KeyCacheOptions &
+  Readonly<{
+    /** The same while it does not: nobody would tell of a revocation. */
+    unfedTtlMs: number
+    /** How long a key is served without being asked when the store cannot be, counted from when it was last known to be right. */
+    graceMs: number
+    /** How long one look-up may take, whoever waits for it. */
+    lookupTimeoutMs: number
+  }>
 
 const REFUSED_DROP_INTERVAL_MS = 1_000
 /** A look-up takes a millisecond or two; who may be served without it waits no longer than this. */
@@ -70,22 +63,13 @@ export const createKeyDirectory = (deps: {
   options: KeyDirectoryOptions
 }): KeyDirectory => {
   const { store, clock, options, feedStalenessMs = () => Number.POSITIVE_INFINITY, feedPosition } = deps
-  const perf = { now: clock.monotonicMs }
-  const entries = new LRUCache<string, Entry>({
-    max: options.maxEntries,
-    maxSize: options.maxBytes,
-    sizeCalculation: ({ key }) => estimateBytes(key),
-    ttlResolution: 0,
-    perf,
-    dispose: (entry, name) => holders.remove(name, entry),
-  })
-  const holders = createHolderIndex()
+  const entries = createKeyCache(clock, options)
   let troubledMs = Number.NEGATIVE_INFINITY
   const droppedLately = new LRUCache<string, true>({
     max: options.maxEntries,
     ttl: REFUSED_DROP_INTERVAL_MS,
     ttlResolution: 0,
-    perf,
+    perf: { now: clock.monotonicMs },
   })
   const flights = new Map<string, Promise<Found>>()
   const underWay = createLookUpsUnderWay()
@@ -96,11 +80,6 @@ export const createKeyDirectory = (deps: {
     generation += 1
     entries.delete(name)
     flights.delete(name)
-  }
-
-  const install = (name: string, entry: Entry) => {
-    entries.set(name, entry, { ttl: entry.key ? options.positiveTtlMs : options.absentTtlMs })
-    if (entries.has(name)) holders.add(name, entry)
   }
 
   const lookUp = async (name: string, digest: Uint8Array, call: Call): Promise<Found> => {
@@ -122,12 +101,12 @@ export const createKeyDirectory = (deps: {
     // A slow reply would admit long after its key was revoked.
     if (lookingUp.isOvertaken(reply.key)) return flights.get(name) ?? startFlight(name, digest, call)
     // What was dropped meanwhile must not come back by an answer that is older than the drop.
-    if (generation === begun) install(name, { key: reply.key, askedMs })
+    if (generation === begun) entries.set(name, { key: reply.key, askedMs })
     return { key: reply.key, registry: current }
   }
 
   /** How old what is known of an entry may be, at worst: since it was asked, or since the feed last told of all changes. */
-  const ageMs = ({ askedMs }: Entry): number => Math.min(clock.monotonicMs() - askedMs, feedStalenessMs())
+  const ageMs = ({ askedMs }: KeyEntry): number => Math.min(clock.monotonicMs() - askedMs, feedStalenessMs())
 
   const startFlight = (name: string, digest: Uint8Array, call: Call): Promise<Found> => {
     if (!call.mayLookUp) return refuseThrottled(call)
@@ -191,10 +170,9 @@ export const createKeyDirectory = (deps: {
       underWay.changed(change)
       if (change.kind === 'everything') entries.clear()
       else if (change.kind === 'registry') registry.changed()
-      else
-        for (const name of holders.namesOf(change.kind === 'new_keys' ? ABSENT : change.id))
-          entries.delete(name)
+      else if (change.kind === 'new_keys') entries.deleteAbsent()
+      else entries.deleteHeldBy(change.id)
     },
-    size: () => ({ entries: entries.size, bytes: entries.calculatedSize }),
+    size: entries.size,
   }
 }

@@ -24,7 +24,7 @@ export const createLookUpsUnderWay = (): LookUpsUnderWay => {
       underWay.add(changed)
       return {
         isOvertaken: (key) =>
-          changed.has(ANYTHING) || (key !== undefined && holdersOf({ key }).some((id) => changed.has(id))),
+          changed.has(ANYTHING) || (key !== undefined && holdersOf(key).some((id) => changed.has(id))),
         end: () => underWay.delete(changed),
       }
     },

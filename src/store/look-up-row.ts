@@ -156,19 +156,22 @@ const limitsFromJson = (json: unknown): readonly LimitColumns[] => {
   return JSON.parse(json) as readonly LimitColumns[]
 }
 
-const quotasFromJson = (json: unknown, subject: string): readonly Quota[] => {
-  return limitsFromJson(json)
-    .map(([id, unit, period, zone, amount]) => ({
-      id,
-      subject,
-      unit: member('unit', UNITS, unit),
-      period: member('period', PERIODS, period),
-      zone,
-      amount: Math.min(amount, FOREVER),
-      implicit: false,
-    }))
-    .toSorted((a, b) => a.id - b.id)
-}
+/** One for all: most keys and owners have none. */
+const NO_QUOTAS: readonly Quota[] = []
+const quotasFromJson = (json: unknown, subject: string): readonly Quota[] =>
+  json === null
+    ? NO_QUOTAS
+    : limitsFromJson(json)
+        .map(([id, unit, period, zone, amount]) => ({
+          id,
+          subject,
+          unit: member('unit', UNITS, unit),
+          period: member('period', PERIODS, period),
+          zone,
+          amount: Math.min(amount, FOREVER),
+          implicit: false,
+        }))
+        .toSorted((a, b) => a.id - b.id)
 
 /** A value that this program does not know was written by a newer one: charging less than asked would be worse. */
 const member = <T extends string>(what: string, known: readonly T[], value: string): T => {

@@ -1,5 +1,6 @@
 // Rules as four JSON columns, and back.
 import type { Rules } from '../policy/policy.ts'
+import { NO_RULES } from '../policy/policy.ts'
 import type { RulesColumns } from './schema.ts'
 
 export const rulesToColumns = (rules: Rules): RulesColumns => ({
@@ -9,14 +10,23 @@ export const rulesToColumns = (rules: Rules): RulesColumns => ({
   guardrails: JSON.stringify(rules.guardrails),
 })
 
-export const rulesFromColumns = (columns: RulesColumns): Rules => ({
-  models: columns.models === null ? undefined : listFromJson(columns.models),
-  deniedModels: listFromJson(columns.denied_models),
-  policies: listFromJson(columns.policies),
-  guardrails: listFromJson(columns.guardrails),
-})
+/** The same object for all that have no rules, which most keys and owners are: remembered, four lists weigh as much as the key. */
+export const rulesFromColumns = (columns: RulesColumns): Rules => {
+  const { models, denied_models, policies, guardrails } = columns
+  if (models === null && [denied_models, policies, guardrails].every((list) => list === NO_LIST))
+    return NO_RULES
+  return {
+    models: models === null ? undefined : listFromJson(models),
+    deniedModels: listFromJson(denied_models),
+    policies: listFromJson(policies),
+    guardrails: listFromJson(guardrails),
+  }
+}
+
+const NO_LIST = '[]'
 
 export const listFromJson = (json: string): readonly string[] => {
+  if (json === NO_LIST) return NO_RULES.policies
   const list: unknown = JSON.parse(json)
   if (!Array.isArray(list) || !list.every((entry) => typeof entry === 'string'))
     throw new TypeError('a stored list is not a JSON array of strings')

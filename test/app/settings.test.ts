@@ -409,9 +409,12 @@ describe('a charge', () => {
 
 describe('memory', () => {
   bites(['cache_max_entries'], 'no more keys than that are remembered', async () => {
-    const rig = await anApp({ cache_max_entries: '2' })
-    for (let each = 0; each < 5; each += 1) await rig.answer(mintSecret())
-    expect(rig.app.directory.size().entries).toBe(2)
+    const asked = await anApp({ cache_max_entries: '2' })
+    for (let each = 0; each < 5; each += 1) await asked.answer((await aKeyIn(asked.app.store)).secret)
+    expect(asked.app.directory.size().entries).toBe(2)
+    const flooded = await anApp({ cache_max_entries: '20' })
+    for (let each = 0; each < 5; each += 1) await flooded.answer(mintSecret())
+    expect(flooded.app.directory.size().entries).toBe(2)
   })
 
   bites(['cache_max_size'], 'no more memory than that is taken', async () => {

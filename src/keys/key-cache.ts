@@ -1,0 +1,85 @@
+// What is remembered of keys: those there are, and beside them a few that are known to be absent, which push no key out.
+import { LRUCache } from 'lru-cache'
+import type { Clock } from '../kernel/clock.ts'
+import { ABSENT_BYTES, estimateBytes } from './entry-size.ts'
+import { createHolderIndex } from './holder-index.ts'
+import type { VirtualKey } from './virtual-key.ts'
+
+/** `askedMs`: monotonic; what was changed later may not be in it. */
+export type KeyEntry = Readonly<{ key: VirtualKey | undefined; askedMs: number }>
+
+export type KeyCache = Readonly<{
+  get(name: string): KeyEntry | undefined
+  set(name: string, entry: KeyEntry): void
+  delete(name: string): void
+  /** Entries of a key, or of all keys below an owner. */
+  deleteHeldBy(id: string): void
+  deleteAbsent(): void
+  clear(): void
+  size(): Readonly<{ entries: number; bytes: number }>
+}>
+
+export type KeyCacheOptions = Readonly<{
+  /** Of keys; of absent ones a tenth of that. */
+  maxEntries: number
+  /** Of both; a tenth of it for absent ones. */
+  maxBytes: number
+  /** How long a key is served without asking while the feed of changes works. */
+  positiveTtlMs: number
+  absentTtlMs: number
+}>
+
+/**
+ * Of the absent. They are believed for a second or so, in which few can be looked up; in one memory with the keys a flood of them would
+ * push out each key that is not asked for all the time, and turn over the heap.
+ */
+const ABSENT_PART = 10
+
+export const createKeyCache = (clock: Clock, options: KeyCacheOptions): KeyCache => {
+  const { maxEntries, maxBytes } = options
+  const shared = { ttlResolution: 0, perf: { now: clock.monotonicMs } }
+  const absentBytes = Math.floor(maxBytes / ABSENT_PART)
+  const holders = createHolderIndex()
+  const keys = new LRUCache<string, KeyEntry & { key: VirtualKey }>({
+    ...shared,
+    max: maxEntries,
+    maxSize: maxBytes - absentBytes,
+    sizeCalculation: ({ key }) => estimateBytes(key),
+    ttl: options.positiveTtlMs,
+    dispose: ({ key }, name) => holders.remove(name, key),
+  })
+  const absent = new LRUCache<string, KeyEntry>({
+    ...shared,
+    max: Math.max(1, Math.min(Math.ceil(maxEntries / ABSENT_PART), Math.floor(absentBytes / ABSENT_BYTES))),
+    ttl: options.absentTtlMs,
+  })
+  const forget = (name: string) => {
+    keys.delete(name)
+    absent.delete(name)
+  }
+  return {
+    get: (name) => keys.get(name) ?? absent.get(name),
+    set(name, { key, askedMs }) {
+      forget(name)
+      if (key === undefined) absent.set(name, { key, askedMs })
+      else {
+        keys.set(name, { key, askedMs })
+        // What is too big is not kept.
+        if (keys.has(name)) holders.add(name, key)
+      }
+    },
+    delete: forget,
+    deleteHeldBy(id) {
+      for (const name of holders.namesOf(id)) keys.delete(name)
+    },
+    deleteAbsent: () => absent.clear(),
+    clear() {
+      keys.clear()
+      absent.clear()
+    },
+    size: () => ({
+      entries: keys.size + absent.size,
+      bytes: keys.calculatedSize + absent.size * ABSENT_BYTES,
+    }),
+  }
+}

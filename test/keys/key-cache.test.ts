@@ -1,0 +1,160 @@
+// What is remembered: keys, and beside them names that stand for no key, which are many and worth little.
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { describe, expect, test } from 'vitest'
+import type { KeyCacheOptions } from '../../src/keys/key-cache.ts'
+import { createKeyCache } from '../../src/keys/key-cache.ts'
+import type { VirtualKey } from '../../src/keys/virtual-key.ts'
+import { NO_RULES } from '../../src/policy/policy.ts'
+import { createManualClock } from '../support/manual-clock.ts'
+import { aKey, anOwner, aQuota } from '../support/virtual-keys.ts'
+
+const aCache = (options: Partial<KeyCacheOptions> = {}) => {
+  const clock = createManualClock()
+  const cache = createKeyCache(clock, {
+    maxEntries: 100,
+    maxBytes: 10_000_000,
+    positiveTtlMs: 5_000,
+    absentTtlMs: 1_000,
+    ...options,
+  })
+  const put = (name: string, key: VirtualKey | undefined) => cache.set(name, { key, askedMs: 0 })
+  const holds = (...names: readonly string[]) => names.filter((name) => cache.get(name) !== undefined)
+  return { clock, cache, put, holds }
+}
+
+const names = (count: number) => Array.from({ length: count }, (_, nth) => `name ${nth}`)
+
+describe('names that stand for no key', () => {
+  test('however many there are, push out no key, and a tenth as many as keys are remembered', () => {
+    const { cache, put, holds } = aCache()
+    const valid = names(100).map((name) => `valid ${name}`)
+    for (const [nth, name] of valid.entries()) put(name, aKey({ id: `key_${nth}` }))
+    for (const name of names(1_000)) put(name, undefined)
+    expect(holds(...valid)).toEqual(valid)
+    expect(holds(...names(1_000))).toEqual(names(1_000).slice(-10))
+    expect(cache.size().entries).toBe(110)
+  })
+
+  test('take a tenth of the memory, and keys the rest', () => {
+    const { cache, put } = aCache({ maxEntries: 1_000_000, maxBytes: 100_000 })
+    for (const name of names(1_000)) put(name, undefined)
+    const absent = cache.size()
+    expect(absent.entries).toBeGreaterThan(0)
+    expect(absent.bytes).toBeLessThanOrEqual(10_000)
+    for (const name of names(1_000)) put(`valid ${name}`, aKey())
+    expect(cache.size().bytes).toBeLessThanOrEqual(100_000)
+    expect(cache.size().bytes).toBeGreaterThan(90_000)
+  })
+
+  test('end after their own time, and when a key comes into being; keys stay', () => {
+    const { clock, cache, put, holds } = aCache()
+    put('none', undefined)
+    put('valid', aKey())
+    clock.advance(1_001)
+    expect(holds('none', 'valid')).toEqual(['valid'])
+    put('none', undefined)
+    cache.deleteAbsent()
+    expect(holds('none', 'valid')).toEqual(['valid'])
+  })
+
+  test('a name is one of both at a time, whichever was learned last', () => {
+    const { cache, put } = aCache()
+    put('a', undefined)
+    put('a', aKey())
+    expect([cache.get('a')?.key?.id, cache.size().entries]).toEqual(['key_1', 1])
+    put('a', undefined)
+    expect([cache.get('a')?.key?.id, cache.size().entries]).toEqual([undefined, 1])
+    cache.deleteHeldBy('key_1')
+    expect(cache.get('a')).toEqual({ key: undefined, askedMs: 0 })
+  })
+})
+
+describe('a change of a key or an owner', () => {
+  const acme = anOwner({ id: 'own_acme' })
+  const other = anOwner({ id: 'own_other' })
+
+  test('ends each name of that key, however many secrets it has, and no other', () => {
+    const { cache, put, holds } = aCache()
+    for (const name of ['old', 'new', 'newest']) put(name, aKey({ id: 'key_a', owners: [acme] }))
+    put('b', aKey({ id: 'key_b', owners: [acme] }))
+    cache.delete('new')
+    cache.deleteHeldBy('key_a')
+    expect(holds('old', 'new', 'newest', 'b')).toEqual(['b'])
+    cache.deleteHeldBy('own_acme')
+    expect(holds('b')).toEqual([])
+  })
+
+  test('ends the names below that owner, also those that changed hands, and again after they came back', () => {
+    const { cache, put, holds } = aCache()
+    put('a', aKey({ id: 'key_a', owners: [acme] }))
+    put('b', aKey({ id: 'key_b', owners: [other] }))
+    put('a', aKey({ id: 'key_a', owners: [other] }))
+    cache.deleteHeldBy('own_acme')
+    expect(holds('a', 'b')).toEqual(['a', 'b'])
+    cache.deleteHeldBy('own_other')
+    expect(holds('a', 'b')).toEqual([])
+    put('a', aKey({ id: 'key_a', owners: [other] }))
+    cache.deleteHeldBy('own_other')
+    expect(holds('a')).toEqual([])
+  })
+
+  test('names that were pushed out, or are over, are not kept for it', () => {
+    const { clock, cache, put, holds } = aCache({ maxEntries: 2 })
+    for (const name of names(50)) put(name, aKey({ id: `key of ${name}`, owners: [acme] }))
+    expect(cache.size().entries).toBe(2)
+    clock.advance(5_001)
+    expect(holds(...names(50))).toEqual([])
+    put('name 0', aKey({ id: 'key_0', owners: [acme] }))
+    cache.clear()
+    expect([cache.size(), holds('name 0')]).toEqual([{ entries: 0, bytes: 0 }, []])
+  })
+})
+
+describe('what it says to hold in bytes', () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const ENTRIES = 20_000
+  /** A string of its own, as each that comes from the database. */
+  const fresh = (text: string) => Buffer.from(text).toString()
+  const aStoredKey = (nth: number, more: Partial<VirtualKey>) =>
+    aKey({
+      id: fresh(`key_${String(nth).padStart(24, '0')}`),
+      name: fresh(`name ${nth}`),
+      owners: [anOwner({ id: fresh('own_012345678901234567890123'), path: fresh('acme'), rules: NO_RULES })],
+      usabilityQuota: aQuota({ id: nth }),
+      ...more,
+    })
+
+  test.each<[string, (nth: number) => VirtualKey | undefined]>([
+    ['keys without rules and limits', (nth) => aStoredKey(nth, {})],
+    [
+      'keys with two limits',
+      (nth) => aStoredKey(nth, { quotas: [aQuota({ id: nth }), aQuota({ id: -nth })] }),
+    ],
+    [
+      'keys with rules',
+      (nth) =>
+        aStoredKey(nth, {
+          rules: {
+            models: [fresh('gpt-4o-mini'), fresh('claude-*')],
+            deniedModels: [],
+            policies: [fresh('chat')],
+            guardrails: [],
+          },
+        }),
+    ],
+    ['names of no key', () => undefined],
+  ])('is what the heap grows by, half as much more or less: %s', (_name, keyOf) => {
+    const { cache, put } = aCache({ maxEntries: 10 * ENTRIES, maxBytes: 1_000_000_000 })
+    collect()
+    const before = process.memoryUsage().heapUsed
+    for (let nth = 0; nth < ENTRIES; nth += 1)
+      put(fresh(`the thirty-two bytes of ${nth}`.padStart(32)), keyOf(nth))
+    collect()
+    const grown = process.memoryUsage().heapUsed - before
+    expect(cache.size().entries).toBe(ENTRIES)
+    expect(cache.size().bytes / grown).toBeGreaterThan(0.67)
+    expect(cache.size().bytes / grown).toBeLessThan(1.6)
+  })
+})
