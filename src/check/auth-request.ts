@@ -10,11 +10,17 @@ export type AuthRequest = Readonly<{
   /** As received, query included; bytes as Latin-1, never parsed as a URL. Empty when Envoy sent none. */
   path: string
   /** Lower-case name to its lines, in order; bytes as Latin-1. Pseudo-headers are left out. */
-  headers: ReadonlyMap<string, readonly string[]>
+  headers: RequestHeaders
   /** What Envoy buffered of the body. */
   body: Uint8Array
   /** False when Envoy cut the body, or did not send the body that the request says it has. */
   bodyComplete: boolean
   /** Guardrails that this Envoy route declares its upstream enforces (context_extensions), or undefined. */
   declaredGuardrails: readonly string[] | undefined
+}>
+
+/** Asked by lower-case names of ASCII only. A Map is one. */
+export type RequestHeaders = Readonly<{
+  get(name: string): readonly string[] | undefined
+  has(name: string): boolean
 }>

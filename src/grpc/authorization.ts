@@ -15,14 +15,14 @@ import type { OverloadMetrics } from '../telemetry/overload-metrics.ts'
 import type { AdmissionGate } from './admission-gate.ts'
 import type { CheckOutcome } from './check-outcome.ts'
 import { outcomeOfError } from './check-outcome.ts'
-import { toAuthRequest } from './check-request.ts'
+import { readCheckRequest } from './check-reader.ts'
 import type { ResponseContext } from './check-response.ts'
 import { toCheckResponse, toErrorResponse } from './check-response.ts'
 import type { CallMetadata } from './check-span.ts'
 import { startCheckSpan } from './check-span.ts'
 import { deadlineOf } from './deadline.ts'
 import type { DecisionLog } from './decision-log.ts'
-import { CheckRequest, CheckResponse } from './gen/envoy/service/auth/v3/external_auth.ts'
+import { CheckResponse } from './gen/envoy/service/auth/v3/external_auth.ts'
 import type { LimitReport } from './limit-report.ts'
 
 /**
@@ -122,7 +122,7 @@ export const createAuthorization = (options: AuthorizationOptions, deps: Authori
 const decide = (bytes: Buffer, call: Call, { check, clock }: AuthorizationDeps): Soon<CheckOutcome> => {
   let request: AuthRequest | undefined
   try {
-    request = toAuthRequest(CheckRequest.decode(bytes))
+    request = readCheckRequest(bytes)
     const decision = check(request, call)
     return decision instanceof Promise
       ? decideInTime(decision, request, call, clock)

@@ -1,7 +1,6 @@
 // Routes, guardrails and listings: what a key promises is kept or refused, never quietly dropped.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createCheck } from '../../src/check/check.ts'
-import { toAuthRequest } from '../../src/grpc/check-request.ts'
 import type { KeyDraft } from '../../src/keys/key-book.ts'
 import { createKeyDirectory } from '../../src/keys/key-directory.ts'
 import { NO_RULES } from '../../src/policy/policy.ts'
@@ -9,6 +8,7 @@ import type { RequestParts } from '../support/check-requests.ts'
 import { aCheckRequest } from '../support/check-requests.ts'
 import type { CheckRig } from '../support/check-rig.ts'
 import { createCheckRig } from '../support/check-rig.ts'
+import { toAuthRequest } from '../support/decoded-check.ts'
 
 let rig: CheckRig
 beforeEach(() => rig.forgetEverything())

@@ -1,12 +1,12 @@
 // The story of a Check on a real store: who passes, what it costs, and what is told.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createCheck } from '../../src/check/check.ts'
-import { toAuthRequest } from '../../src/grpc/check-request.ts'
 import { NO_RULES } from '../../src/policy/policy.ts'
 import type { LimitDraft } from '../../src/quota/limit-book.ts'
 import { aCheckRequest } from '../support/check-requests.ts'
 import type { CheckRig } from '../support/check-rig.ts'
 import { createCheckRig } from '../support/check-rig.ts'
+import { toAuthRequest } from '../support/decoded-check.ts'
 import { recordFigure } from '../support/figures.ts'
 
 let rig: CheckRig

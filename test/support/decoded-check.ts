@@ -1,12 +1,15 @@
-// CheckRequest to AuthRequest: both header forms, both bodies, normalised once.
-import type { AuthRequest } from '../check/auth-request.ts'
-import type { HeaderValue } from './gen/envoy/config/core/v3/base.ts'
-import type { AttributeContext_HttpRequest } from './gen/envoy/service/auth/v3/attribute_context.ts'
-import type { CheckRequest } from './gen/envoy/service/auth/v3/external_auth.ts'
-import type { Timestamp } from './gen/google/protobuf/timestamp.ts'
+// The AuthRequest of a CheckRequest by way of the generated codec: the long way round, which the short way is held against.
+import type { AuthRequest } from '../../src/check/auth-request.ts'
+import type { HeaderValue } from '../../src/grpc/gen/envoy/config/core/v3/base.ts'
+import type { AttributeContext_HttpRequest } from '../../src/grpc/gen/envoy/service/auth/v3/attribute_context.ts'
+import type { CheckRequest } from '../../src/grpc/gen/envoy/service/auth/v3/external_auth.ts'
+import type { Timestamp } from '../../src/grpc/gen/google/protobuf/timestamp.ts'
+
+/** With all its headers to walk through. */
+export type DecodedRequest = AuthRequest & Readonly<{ headers: ReadonlyMap<string, readonly string[]> }>
 
 /** undefined when the request is not HTTP. */
-export const toAuthRequest = ({ attributes }: CheckRequest): AuthRequest | undefined => {
+export const toAuthRequest = ({ attributes }: CheckRequest): DecodedRequest | undefined => {
   const http = attributes?.request?.http
   if (http === undefined) return undefined
   const { headers, pseudo } = readHeaders(http)
