@@ -131,6 +131,51 @@ describe('fail mode open', () => {
     expect(failOpen.owed()).toBe(owed)
   })
 
+  test('a charge that is refused after its request passed is told as uncharged, and not asked for again', async () => {
+    const { failOpen, asked, told, ask } = setUp()
+    const slow = Promise.withResolvers<boolean>()
+    expect(await ask(slow.promise)).toBe('open')
+    slow.resolve(false)
+    await settled()
+    await failOpen.payBack()
+    expect([asked, failOpen.owed(), told]).toEqual([[], 0, { admitted: 1, charged: 0, uncharged: 1 }])
+  })
+
+  test('a store that is away is asked for one key, and those behind it keep what they owe', async () => {
+    const { failOpen, answers, asked, ask } = setUp()
+    for (const keyId of ['key_1', 'key_2']) await ask(Promise.reject(down()), keyId)
+    answers(() => down())
+    await failOpen.payBack()
+    expect([asked, failOpen.owed()]).toEqual([[1], 2])
+  })
+
+  test('a charge of which nobody knows holds up none of other keys', async () => {
+    const { failOpen, answers, asked, told, ask } = setUp()
+    for (const keyId of ['key_1', 'key_2']) await ask(Promise.reject(down()), keyId)
+    answers(() => (asked.length === 1 ? down(true) : CHARGED))
+    await failOpen.payBack()
+    expect([asked, told.charged, told.uncharged]).toEqual([[1, 1], 1, 1])
+  })
+
+  test('a limit that refuses what it says to have room for is asked for less each time, and not for ever', async () => {
+    const { failOpen, answers, asked, told, failing } = setUp(3)
+    await Promise.all([failing(), failing(), failing()])
+    answers(() => ({ outcome: 'exhausted', states: [aState({ remaining: 3 })] }))
+    await failOpen.payBack()
+    expect([asked, told.uncharged]).toEqual([[3, 2, 1], 3])
+  })
+
+  test('so many keys are trusted at once and no more, until what they owe is paid', async () => {
+    const { failOpen, ask } = setUp()
+    for (let n = 0; n < 10_000; n += 1) await ask(Promise.reject(down()), `key_${n}`)
+    await expect(ask(Promise.reject(down()), 'one_more')).rejects.toMatchObject({
+      reason: 'store_unavailable',
+    })
+    expect(await ask(Promise.reject(down()), 'key_0')).toBe('open')
+    await failOpen.payBack()
+    expect(await ask(Promise.reject(down()), 'one_more')).toBe('open')
+  })
+
   test('a bug is not an outage', async () => {
     const { ask, told } = setUp()
     await expect(ask(Promise.reject(new TypeError('ours')))).rejects.toThrow(TypeError)
