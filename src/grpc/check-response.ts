@@ -112,9 +112,9 @@ const listed = ({ models }: Listing, { decisionId, shape }: ResponseContext): De
 })
 
 /** Dynamic metadata: what later filters and the access log may know, so of a model's name nothing that may be a key. */
-const factsOf = (
+export const factsOf = (
   decision: Decision,
-  { decisionId, stale }: ResponseContext,
+  { decisionId, stale }: Pick<ResponseContext, 'decisionId' | 'stale'>,
 ): Readonly<Record<string, string>> => {
   const facts: Record<string, string> = { decision_id: decisionId, outcome: decision.outcome }
   const { key } = decision

@@ -17,11 +17,16 @@ const NAME = /^[a-z0-9_-]+$/
 const VALUE = /^[\x20-\x7e]*$/
 const NO_BYTES = Buffer.alloc(0)
 
+/** Throws when the name or the value has a byte that cannot stand in a header. */
+export const assertSendable = (name: string, value: string): void => {
+  if (!NAME.test(name) || !VALUE.test(value))
+    throw new Error(`header ${JSON.stringify(name)} has a name or value that cannot be sent`)
+}
+
 // append_action alone is ignored for request headers, append alone is deprecated for response headers: say
 // both, the same.
 const overwrite = (key: string, value: string): HeaderValueOption => {
-  if (!NAME.test(key) || !VALUE.test(value))
-    throw new Error(`header ${JSON.stringify(key)} has a name or value that cannot be sent`)
+  assertSendable(key, value)
   return {
     header: { key, value, rawValue: NO_BYTES },
     append: false,

@@ -1,0 +1,45 @@
+// Protobuf as strings in which each character is one byte: joined for next to nothing, and written into a Buffer at once.
+import { assertSendable } from './header-options.ts'
+
+/** Field numbers as they stand on the wire, the type of a length in front of bytes included. */
+export const TAG = {
+  response: { status: '\n', okResponse: '\x1a', dynamicMetadata: '"' },
+  okResponse: { headers: '\x12', headersToRemove: '*', responseHeadersToAdd: '2' },
+  headerValueOption: { header: '\n' },
+  headerValue: { key: '\n', value: '\x12' },
+  struct: { fields: '\n' },
+  entry: { key: '\n', value: '\x12' },
+  value: { string: '\x1a' },
+} as const
+
+/** https://protobuf.dev/programming-guides/encoding/#varints, of a length. */
+export const varint = (length: number): string => {
+  let rest = length
+  let bytes = ''
+  for (; rest > 0x7f; rest >>>= 7) bytes += byte((rest & 0x7f) | 0x80)
+  return bytes + byte(rest)
+}
+
+/** `bytes` with their tag and their length. */
+export const field = (tag: string, bytes: string): string => tag + varint(bytes.length) + bytes
+
+export const utf8 = (text: string): string => Buffer.from(text).toString('latin1')
+
+/** A HeaderValueOption that overwrites, as `overwriting` makes it; throws as that does. */
+export const overwritingHeader = (tag: string, name: string, value: string): string => {
+  assertSendable(name, value)
+  const header = field(TAG.headerValue.key, name) + field(TAG.headerValue.value, value)
+  return field(tag, field(TAG.headerValueOption.header, header) + OVERWRITE)
+}
+
+/** An entry of a Struct. */
+export const stringEntry = (name: string, text: string): string => {
+  const value = field(TAG.value.string, utf8(text))
+  return field(TAG.struct.fields, field(TAG.entry.key, name) + field(TAG.entry.value, value))
+}
+
+const BYTES = Array.from({ length: 256 }, (_, code) => String.fromCharCode(code))
+const byte = (code: number): string => BYTES[code] ?? ''
+
+/** `append` a BoolValue that is false, `append_action` OVERWRITE_IF_EXISTS_OR_ADD. */
+const OVERWRITE = '\x12\0\x18\x02'

@@ -1,0 +1,58 @@
+// What of an Allow's answer is the same for each request of a key: identity, model, route, guardrails, what is removed.
+import type { Allow } from '../check/decision.ts'
+import { field, overwritingHeader, stringEntry, TAG, utf8, varint } from './allow-answer-bytes.ts'
+import { factsOf } from './check-response.ts'
+import { upstreamHeaders } from './upstream-headers.ts'
+
+/** Strings of bytes. */
+export type AllowTemplate = Readonly<{
+  /** A whole answer to where the decision's id begins. */
+  head: string
+  /** In it, the OkHttpResponse without its length: the headers of the answer go behind it. */
+  okFrom: number
+  okTo: number
+  /** What follows the id in the dynamic metadata. */
+  factsAfterId: string
+}>
+
+/** `dec_` and a UUID: the only length that a template has room for. */
+export const DECISION_ID_LENGTH = 40
+
+/** A CheckResponse to the length of its OkHttpResponse. OK is 0, and what is 0 is not written. */
+export const BEFORE_OK = field(TAG.response.status, '') + TAG.response.okResponse
+
+/** Throws as `toCheckResponse` does when something in the Allow cannot be sent. */
+export const createAllowTemplate = (allow: Allow, credentialHeaders: readonly string[]): AllowTemplate => {
+  const ok = okResponseOf(allow, credentialHeaders)
+  const before = BEFORE_OK + varint(ok.length)
+  const factsAfterId = laterFactsOf(allow)
+  return {
+    head: flat(before + ok + beforeId(factsAfterId.length)),
+    okFrom: before.length,
+    okTo: before.length + ok.length,
+    factsAfterId: flat(factsAfterId),
+  }
+}
+
+/** The dynamic metadata to where the id begins, when so many bytes follow the id. */
+export const beforeId = (bytesAfterId: number): string =>
+  TAG.response.dynamicMetadata + varint(ID_KEY.length + DECISION_ID_LENGTH + bytesAfterId) + ID_KEY
+
+const ID_KEY = stringEntry('decision_id', '-'.repeat(DECISION_ID_LENGTH)).slice(0, -DECISION_ID_LENGTH)
+
+const okResponseOf = (allow: Allow, credentialHeaders: readonly string[]): string => {
+  const { set, remove } = upstreamHeaders(allow, credentialHeaders)
+  const headers = Array.from(set, ([name, value]) => overwritingHeader(TAG.okResponse.headers, name, value))
+  const removed = remove.map((name) => field(TAG.okResponse.headersToRemove, utf8(name)))
+  return [...headers, ...removed].join('')
+}
+
+/** Those that depend on the request alone come last and are left to whoever answers it. */
+const laterFactsOf = (allow: Allow): string =>
+  Object.entries(factsOf({ ...allow, failedOpen: false }, { decisionId: '', stale: false }))
+    .filter(([name]) => name !== 'decision_id')
+    .map(([name, text]) => stringEntry(name, text))
+    .join('')
+
+/** One piece of memory, where joining leaves a tree of pieces. */
+const flat = (bytes: string): string => Buffer.from(bytes, 'latin1').toString('latin1')

@@ -1,0 +1,154 @@
+// An answer that was put together from prepared parts is to the byte what the generated code would have sent.
+import { randomUUID } from 'node:crypto'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { Allow } from '../../src/check/decision.ts'
+import type { AllowContext } from '../../src/grpc/allow-answers.ts'
+import { createAllowAnswers } from '../../src/grpc/allow-answers.ts'
+import { toCheckResponse } from '../../src/grpc/check-response.ts'
+import { CheckResponse } from '../../src/grpc/gen/envoy/service/auth/v3/external_auth.ts'
+import { anAllow, arbitraryAllow } from '../support/decisions.ts'
+import { recordFigure } from '../support/figures.ts'
+import { aKey, anOwner, aQuota, aState } from '../support/virtual-keys.ts'
+
+const NOW_MS = Date.UTC(2026, 10, 21, 12, 0, 0)
+const CREDENTIAL_HEADERS = ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key']
+const PROVING = process.env['LATCHKEY_PROVE'] === '1'
+
+const contextOf = (more: Partial<AllowContext> = {}): AllowContext => ({
+  decisionId: `dec_${randomUUID()}`,
+  nowMs: NOW_MS,
+  stale: false,
+  ...more,
+})
+
+const generated = (allow: Allow, context: AllowContext, credentialHeaders = CREDENTIAL_HEADERS): Buffer =>
+  Buffer.from(
+    CheckResponse.encode(toCheckResponse(allow, { ...context, credentialHeaders, shape: 'openai' })).finish(),
+  )
+
+const answersOf = (credentialHeaders = CREDENTIAL_HEADERS) => createAllowAnswers({ credentialHeaders })
+
+/** Few, so that the same ones come again and again: keys and lists are known by identity. */
+const KEYS = [
+  aKey(),
+  aKey({ id: 'key_2', owners: [anOwner({ path: 'acme/search/ann' }), anOwner({ path: 'acme' })] }),
+  aKey({ id: 'key_3', owners: [anOwner({ path: 'a'.repeat(120) })] }),
+  aKey({ id: `key_${'k'.repeat(200)}`, owners: [anOwner({ path: '' })] }),
+]
+const MODELS = [
+  undefined,
+  '',
+  ...Array.from({ length: 12 }, (_, at) => `gpt-${at}`),
+  'm'.repeat(127),
+  'Secret'.repeat(40),
+]
+const LISTS = [[], ['pii-mask'], ['pii-mask'], ['pii-mask', 'toxicity'], ['n'.repeat(130)]]
+
+const state = fc
+  .record({
+    amount: fc.oneof(fc.nat(), fc.maxSafeNat()),
+    remaining: fc.oneof(fc.nat(1), fc.nat(), fc.maxSafeNat()),
+    resetsAtMs: fc.option(fc.integer({ min: NOW_MS - 5_000, max: NOW_MS + 40 * 86_400_000 }), {
+      nil: undefined,
+    }),
+    period: fc.constantFrom('minute' as const, 'hour' as const, 'month' as const, 'total' as const),
+  })
+  .map(({ period, ...more }) => aState({ ...more, quota: aQuota({ period }) }))
+
+const known = fc
+  .record({
+    key: fc.constantFrom(...KEYS),
+    model: fc.constantFrom(...MODELS),
+    route: fc.constantFrom(undefined, 'openai', 'r'.repeat(128)),
+    guardrails: fc.constantFrom(...LISTS),
+    policies: fc.constantFrom(...LISTS),
+    limits: fc.array(state, { maxLength: 3 }),
+    near: fc.array(fc.record({ state, percent: fc.nat(100) }), { maxLength: 2 }),
+    failedOpen: fc.boolean(),
+  })
+  .map(anAllow)
+
+const asked = fc.tuple(
+  fc.oneof({ weight: 9, arbitrary: known }, { weight: 1, arbitrary: arbitraryAllow }),
+  fc.record({ stale: fc.boolean(), decisionId: fc.uuid().map((uuid) => `dec_${uuid}`) }),
+)
+
+describe('a prepared answer', () => {
+  it('is to the byte what the generated code makes of the same Allow, whatever was answered before', {
+    timeout: PROVING ? 580_000 : 20_000,
+  }, () => {
+    const answers = answersOf()
+    const numRuns = PROVING ? 1_000_000 : 5_000
+    fc.assert(
+      fc.property(asked, ([allow, more]) => {
+        const context = contextOf(more)
+        if (answers(allow, context).equals(generated(allow, context))) return
+        expect(CheckResponse.decode(answers(allow, context))).toEqual(
+          CheckResponse.decode(generated(allow, context)),
+        )
+        throw new Error('the bytes differ, the meaning does not')
+      }),
+      { numRuns },
+    )
+    recordFigure({
+      name: 'generated Allows whose prepared answer is to the byte that of the generated code',
+      value: numRuns,
+      unit: 'answers',
+      command: 'LATCHKEY_PROVE=1 vitest run test/grpc/allow-answers.test.ts',
+    })
+  })
+
+  it('belongs to its caller: what is done to it later changes no other', () => {
+    const answers = answersOf()
+    const allow = anAllow({ model: 'gpt-4o' })
+    const context = contextOf()
+    answers(allow, context).fill(0)
+    expect(answers(allow, context)).toEqual(generated(allow, context))
+  })
+
+  it('follows a key whose guardrails or policies were changed', () => {
+    const answers = answersOf()
+    const key = aKey()
+    const context = contextOf()
+    for (const names of [['pii-mask'], [], ['toxicity'], ['pii-mask', 'toxicity']])
+      for (const more of [{ guardrails: names }, { policies: names }]) {
+        const allow = anAllow({ key, ...more })
+        expect(answers(allow, context)).toEqual(generated(allow, context))
+      }
+  })
+
+  it('removes the credential headers of its server, and no other', () => {
+    for (const credentialHeaders of [[], ['x-key'], ['x-key', 'x-latchkey-route']]) {
+      const allow = anAllow()
+      const context = contextOf()
+      const expected = generated(allow, context, credentialHeaders)
+      expect(answersOf(credentialHeaders)(allow, context)).toEqual(expected)
+    }
+  })
+})
+
+describe('what is never sent', () => {
+  it.each(['a\r\nb', 'a\nb', 'a\0b', 'caf\u00e9', '\u007f', '\u{1f511}'])('%j in any name', (name) => {
+    const answers = answersOf()
+    const named = [
+      { model: name },
+      { route: name },
+      { guardrails: ['pii-mask', name] },
+      { policies: [name] },
+      { key: aKey({ id: name }) },
+      { key: aKey({ owners: [anOwner({ path: name })] }) },
+    ]
+    // Twice: what could not be prepared is not remembered as if it could.
+    for (const more of [...named, ...named])
+      expect(() => answers(anAllow(more), contextOf())).toThrow('cannot be sent')
+  })
+
+  it('a header that is both set and removed', () => {
+    expect(() => answersOf(['x-latchkey-owner'])(anAllow(), contextOf())).toThrow('both')
+  })
+
+  it.each(['', 'dec_1', `dec_${randomUUID()}0`])('an id that does not fit (%j)', (decisionId) => {
+    expect(() => answersOf()(anAllow(), contextOf({ decisionId }))).toThrow('another length')
+  })
+})
