@@ -46,6 +46,7 @@ export const serveConnection = (socket: Socket, deps: ConnectionDeps): LaneConne
   const budget = createFrameBudget(deps.monotonicMs)
   const outbox = createOutbox(socket, ({ id }) => streams.answered(id))
   let greeted = false
+  let lingering: NodeJS.Timeout | undefined
   let draining: 'no' | 'announced' | 'closing' = 'no'
   const endWhenIdle = () => {
     if (draining === 'closing' && streams.size() === 0) outbox.finish()
@@ -96,6 +97,7 @@ export const serveConnection = (socket: Socket, deps: ConnectionDeps): LaneConne
     outbox.write(goawayFrame(streams.last(), code))
     outbox.finish()
     streams.cancelAll()
+    lingering = setTimeout(() => socket.destroy(), LINGER_MS)
   }
 
   const reader = createFrameReader(take)
@@ -115,6 +117,7 @@ export const serveConnection = (socket: Socket, deps: ConnectionDeps): LaneConne
   socket.on('data', read)
   socket.on('error', () => socket.destroy())
   socket.on('close', () => {
+    clearTimeout(lingering)
     streams.cancelAll()
     deps.closed()
   })
@@ -137,6 +140,9 @@ export const serveConnection = (socket: Socket, deps: ConnectionDeps): LaneConne
     destroy: () => socket.destroy(),
   }
 }
+
+/** For a peer to read why it was ended, and to close. */
+const LINGER_MS = 1_000
 
 const DRAIN_PING = Buffer.from('latchkey')
 

@@ -12,6 +12,10 @@ export const LIMITS = {
   continuations: 64,
   /** Messages that have not arrived whole, of all streams of a connection. The peer's window ends there. */
   bufferedBytes: 64 * 1_048_576,
+  /** Streams that a frame may make us look at for the price of one. */
+  streamsAFrame: 64,
+  /** Heads of all calls of a connection that have not ended. */
+  headBytes: 32 * 1_048_576,
   /** Streams that we reset, and of which frames may still be on their way. */
   rememberedResets: 4_096,
 } as const
@@ -27,8 +31,8 @@ export const connectionWindow = (maxBodyBytes: number): number =>
 const IDLE_FRAMES_PER_SECOND = 50_000
 
 export type FrameBudget = Readonly<{
-  /** Throws ConnectionError when a peer sends too many frames that do no work. */
-  spend(): void
+  /** Throws ConnectionError when a peer sends too many frames that do no work; one may cost as much as several. */
+  spend(frames?: number): void
 }>
 
 /** A bucket that fills with time. */
@@ -36,8 +40,8 @@ export const createFrameBudget = (monotonicMs: () => number): FrameBudget => {
   let left = IDLE_FRAMES_PER_SECOND
   let filledMs = monotonicMs()
   return {
-    spend() {
-      left -= 1
+    spend(frames = 1) {
+      left -= frames
       if (left > 0) return
       const nowMs = monotonicMs()
       left = Math.min(IDLE_FRAMES_PER_SECOND, ((nowMs - filledMs) / 1_000) * IDLE_FRAMES_PER_SECOND)

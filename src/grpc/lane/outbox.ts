@@ -52,7 +52,8 @@ export const createOutbox = (socket: Socket, ended: (sending: Sending) => void):
   let initialWindow = FIRST_WINDOW
   let maxFrameSize = FRAME_SIZE
   let joined: Buffer[] = []
-  /** Streams that wait for a window, oldest first. */
+  let joinedBytes = 0
+  /** Streams that wait for the connection's window and no other, oldest first. */
   const blocked = new Set<Sending>()
 
   const flush = () => {
@@ -60,6 +61,7 @@ export const createOutbox = (socket: Socket, ended: (sending: Sending) => void):
     const [only] = joined
     const bytes = joined.length === 1 && only !== undefined ? only : Buffer.concat(joined)
     joined = []
+    joinedBytes = 0
     if (socket.destroyed || !socket.writable) return
     socket.write(bytes)
     if (socket.writableLength > MAX_UNSENT_BYTES) socket.destroy(new Error('the peer does not read'))
@@ -68,6 +70,8 @@ export const createOutbox = (socket: Socket, ended: (sending: Sending) => void):
   const write = (bytes: Buffer) => {
     // Answers that come in one turn of the loop go in one write: a tick runs when the promises of the turn are done.
     if (joined.push(bytes) === 1) process.nextTick(flush)
+    joinedBytes += bytes.length
+    if (joinedBytes > MAX_UNSENT_BYTES) flush()
   }
 
   /** One DATA frame of what waits. */
@@ -88,7 +92,8 @@ export const createOutbox = (socket: Socket, ended: (sending: Sending) => void):
   const push = (sending: Sending) => {
     for (let next = sending.waiting[0]; next !== undefined; next = sending.waiting[0]) {
       if (next.length > 0 && (sending.window <= 0 || window <= 0)) {
-        blocked.add(sending)
+        if (sending.window > 0) blocked.add(sending)
+        else blocked.delete(sending)
         return
       }
       sendSome(sending, next)
@@ -123,7 +128,10 @@ export const createOutbox = (socket: Socket, ended: (sending: Sending) => void):
         if (window + increment > LARGEST_WINDOW)
           throw new ConnectionError(ERROR.flowControl, 'the window of the connection is too large')
         window += increment
-        for (const waiting of blocked) if (window > 0) push(waiting)
+        for (const waiting of blocked) {
+          if (window <= 0) break
+          push(waiting)
+        }
         return true
       }
       if (sending.window + increment > LARGEST_WINDOW) return false
@@ -139,7 +147,7 @@ export const createOutbox = (socket: Socket, ended: (sending: Sending) => void):
         if (sending.window + change > LARGEST_WINDOW)
           throw new ConnectionError(ERROR.flowControl, 'the window of a stream is too large')
         sending.window += change
-        if (blocked.has(sending)) push(sending)
+        if (sending.waiting.length > 0) push(sending)
       }
     },
     setMaxFrameSize: (size) => {

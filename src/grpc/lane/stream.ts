@@ -2,6 +2,7 @@
 import { FLAG, FRAME_HEAD, TYPE, writeHead } from './frame.ts'
 import { httpError, OK_TRAILERS, RESPONSE_HEAD, STATUS, trailers, trailersOnly } from './grpc-status.ts'
 import type { Outbox, Sending } from './outbox.ts'
+import type { Receiving } from './receiving.ts'
 import type { RequestHead } from './request-head.ts'
 
 /** What a method sees of a call. After `end` or a reset nothing more is sent, whatever is asked. */
@@ -15,19 +16,6 @@ export type LaneCall = Readonly<{
   /** The only message, and the end. */
   answer(message: Uint8Array): void
 }>
-
-export type Receiving = {
-  readonly sending: Sending
-  readonly head: RequestHead
-  /** DATA without padding. */
-  chunks: Buffer[]
-  bytes: number
-  /** What the peer may still send on this stream. */
-  window: number
-  /** It has sent all that it will: half closed (remote). */
-  done: boolean
-  cancelled: (() => void) | undefined
-}
 
 const MESSAGE_HEAD = 5
 

@@ -7,7 +7,9 @@ import type { FrameBudget } from './limits.ts'
 import { connectionWindow, LIMITS, streamWindow } from './limits.ts'
 import type { Outbox, Sending } from './outbox.ts'
 import { withoutPadding } from './padding.ts'
-import type { LaneCall, Receiving } from './stream.ts'
+import type { Receiving } from './receiving.ts'
+import { headBytesOf, keepPiece, newReceiving, takeBody } from './receiving.ts'
+import type { LaneCall } from './stream.ts'
 import { answerInHttp, createLaneCall, endAtOnce } from './stream.ts'
 
 export type Streams = Readonly<{
@@ -19,6 +21,7 @@ export type Streams = Readonly<{
   reset(id: number, code: ErrorCode): void
   /** The last of an answer was written. */
   answered(id: number): void
+  /** To look at all of them costs the peer as much as some frames. */
   sendings(): Iterable<Sending>
   size(): number
   /** Highest id that was opened. */
@@ -49,6 +52,7 @@ export const createStreams = (deps: Deps): Streams => {
   const resetHere = new Set<number>()
   let window: number = connectionWindow(maxBodyBytes)
   let used = 0
+  let headBytes = 0
   let last = 0
   let opening = true
 
@@ -64,6 +68,7 @@ export const createStreams = (deps: Deps): Streams => {
   const forget = (stream: Receiving) => {
     streams.delete(stream.sending.id)
     outbox.forget(stream.sending)
+    headBytes -= stream.headBytes
     credit(stream.bytes)
     stream.bytes = 0
     deps.closed()
@@ -85,18 +90,14 @@ export const createStreams = (deps: Deps): Streams => {
     stream.cancelled?.()
   }
 
-  const arrived = (stream: Receiving) => {
-    const { head, sending, chunks } = stream
+  const arrived = (stream: Receiving, data?: Buffer) => {
+    const { head, sending } = stream
     stream.done = true
     if (head.contentLength !== undefined && Number(head.contentLength) !== stream.bytes)
       return reset(sending.id, ERROR.protocol)
     if (head.httpError !== undefined) return answerInHttp(outbox, sending, head.httpError)
-    const [only] = chunks
-    const body = chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks)
     credit(stream.bytes)
-    stream.bytes = 0
-    stream.chunks = []
-    deps.called(createLaneCall(outbox, stream, head), body)
+    deps.called(createLaneCall(outbox, stream, head), takeBody(stream, data))
   }
 
   const takeTrailers = (id: number, isLast: boolean, block: Buffer) => {
@@ -110,7 +111,9 @@ export const createStreams = (deps: Deps): Streams => {
   }
 
   const assertOpened = (id: number, what: string) => {
-    if (id > last) throw new ConnectionError(ERROR.protocol, `${what} on a stream that was not opened`)
+    // Of a stream that was passed over the rest may follow.
+    if (id > last && opening)
+      throw new ConnectionError(ERROR.protocol, `${what} on a stream that was not opened`)
   }
 
   return {
@@ -122,16 +125,11 @@ export const createStreams = (deps: Deps): Streams => {
       last = id
       if (head === 'malformed') return reset(id, ERROR.protocol)
       if (head === 'too_large') return reset(id, ERROR.enhanceYourCalm)
-      if (streams.size >= LIMITS.concurrentStreams) return reset(id, ERROR.refusedStream)
-      const stream: Receiving = {
-        sending: outbox.open(id),
-        head,
-        chunks: [],
-        bytes: 0,
-        window: streamWindow(maxBodyBytes),
-        done: false,
-        cancelled: undefined,
-      }
+      const bytes = headBytesOf(block, head)
+      if (streams.size >= LIMITS.concurrentStreams || headBytes + bytes > LIMITS.headBytes)
+        return reset(id, ERROR.refusedStream)
+      headBytes += bytes
+      const stream = newReceiving(outbox.open(id), head, bytes, streamWindow(maxBodyBytes))
       streams.set(id, stream)
       if (isLast) arrived(stream)
     },
@@ -145,7 +143,7 @@ export const createStreams = (deps: Deps): Streams => {
       const stream = streams.get(id)
       if (stream === undefined || stream.done) {
         credit(payload.length)
-        if (!resetHere.has(id)) reset(id, ERROR.streamClosed)
+        if (id <= last && !resetHere.has(id)) reset(id, ERROR.streamClosed)
         return
       }
       credit(payload.length - data.length)
@@ -158,8 +156,8 @@ export const createStreams = (deps: Deps): Streams => {
           stream.sending,
           trailersOnly(STATUS.resourceExhausted, 'the message is too large'),
         )
-      stream.chunks.push(data)
-      if (isLast) arrived(stream)
+      if (isLast) arrived(stream, data)
+      else keepPiece(stream, data)
     },
     takeReset(id) {
       assertOpened(id, 'RST_STREAM')
@@ -184,7 +182,10 @@ export const createStreams = (deps: Deps): Streams => {
       if (!stream.done) writeReset(id, ERROR.none)
       forget(stream)
     },
-    sendings: () => Array.from(streams.values(), ({ sending }) => sending),
+    sendings() {
+      budget.spend(streams.size / LIMITS.streamsAFrame)
+      return Array.from(streams.values(), ({ sending }) => sending)
+    },
     size: () => streams.size,
     last: () => last,
     openNoMore: () => {

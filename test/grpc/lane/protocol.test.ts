@@ -16,6 +16,7 @@ import { aFrameClient, aLane, answerOf, data, HEAD, headers, headOf, isEnd } fro
 
 const NOTHING = new Uint8Array()
 const HELLO = Buffer.from('hello')
+const HELLO_PING = Buffer.from('hello...')
 const isGoaway = ({ type }: Frame): boolean => type === TYPE.goaway
 const isReset =
   (stream: number) =>
@@ -375,6 +376,9 @@ test('a drain lets in what is on its way, names the last stream when the peer kn
   // After the last stream was named nothing is begun.
   client.send(headers(5, headOf('/waits')), data(5, HELLO))
   await began.promise
+  // The server has read that, too, and those in flight are none the worse.
+  client.send(frame(TYPE.ping, 0, 0, HELLO_PING))
+  await client.next(({ type, payload }) => type === TYPE.ping && payload.equals(HELLO_PING))
   for (const call of calls) call.answer(HELLO)
   expect([await answerOf(client, 1), await answerOf(client, 3)]).toEqual([HELLO, HELLO])
   await drained
