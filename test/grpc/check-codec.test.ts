@@ -1,4 +1,6 @@
 // The reader of CheckRequests means what the generated codec means, whatever the bytes are.
+import { globSync, readFileSync } from 'node:fs'
+import { basename } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { readCheckRequest } from '../../src/grpc/check-reader.ts'
@@ -67,6 +69,40 @@ const damagedOf = (bytes: Buffer, seed: number): readonly Buffer[] => {
   const random = createRandom(seed)
   return bytes.length === 0 ? [] : Array.from({ length: DAMAGED }, () => damaged(random, bytes))
 }
+
+/** What real Envoys sent, of both ends of the versions that are tested, in both forms of headers and bodies. */
+const RECORDED = globSync('test/grpc/recorded-checks/*.hex')
+  .sort()
+  .map((path): readonly [string, Buffer] => {
+    const hex = readFileSync(path, 'utf8').replaceAll('\n', '')
+    return [basename(path, '.hex'), Buffer.from(hex, 'hex')]
+  })
+
+describe.each(RECORDED)('%s', (name, bytes) => {
+  it('is read as the generated codec reads it', () => {
+    isAlike(bytes)
+    const request = readCheckRequest(bytes)
+    expect(request).toMatchObject({
+      method: name.endsWith('listing') ? 'GET' : 'POST',
+      bodyComplete: !name.endsWith('cut'),
+      declaredGuardrails: ['pii-mask', 'toxicity'],
+    })
+    expect(request?.startedAt).toMatch(/^\d{10}\.\d{9}$/)
+  })
+
+  it('is refused or means the same, wherever it breaks off', () => {
+    for (let end = 0; end < bytes.length; end += 1) isAlike(bytes.subarray(0, end))
+  })
+
+  it('means the same with any byte of it changed', () => {
+    const random = createRandom(bytes.length)
+    for (let at = 0; at < bytes.length; at += 1) {
+      const changed = Buffer.from(bytes)
+      changed[at] = random.pick([0, 1, 0x7f, 0x80, 0xff, random.below(256)])
+      isAlike(changed)
+    }
+  })
+})
 
 describe('a CheckRequest is read as the generated codec reads it', () => {
   it('in every order and form that protobuf allows, and damaged', { timeout: 600_000 }, () => {
