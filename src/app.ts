@@ -14,11 +14,12 @@ import type { KeyDirectory } from './keys/key-directory.ts'
 import { openReadyStore } from './store/open-ready-store.ts'
 import type { Store } from './store/store.ts'
 import { createChargeMetrics } from './telemetry/charge-metrics.ts'
-import type { Component } from './telemetry/health-listener.ts'
+import type { Component, HealthDeps } from './telemetry/health-listener.ts'
 import { startHealthListener } from './telemetry/health-listener.ts'
 import type { LogDestination } from './telemetry/logger.ts'
 import { createLogger } from './telemetry/logger.ts'
 import { startTelemetry, telemetryFromEnvironment } from './telemetry/telemetry.ts'
+import type { WorkerSeat } from './workers/worker-seat.ts'
 
 export type App = Readonly<{
   /** Where Checks are answered: `unix:PATH` or `HOST:PORT` with the port that was given. */
@@ -31,14 +32,20 @@ export type App = Readonly<{
   stop(): Promise<void>
 }>
 
+export type AppOptions = Readonly<{
+  logTo?: LogDestination
+  /** When it is one of several: whose health listener tells of all of them. */
+  seat?: WorkerSeat | undefined
+}>
+
 /**
  * Resolves when Checks are answered. Throws Rejection when the configuration cannot be carried out, Failure when the store cannot be
  * reached or lacks migrations; what was opened by then is closed. The log goes to standard output unless told otherwise.
  */
-export const startApp = async (config: Config, options: { logTo?: LogDestination } = {}): Promise<App> => {
+export const startApp = async (config: Config, options: AppOptions = {}): Promise<App> => {
   const lifecycle = createLifecycle()
   try {
-    return await start(config, lifecycle, options.logTo)
+    return await start(config, lifecycle, options)
   } catch (error) {
     await lifecycle.close()
     throw error
@@ -49,12 +56,8 @@ const PING_TIMEOUT_MS = 1_000
 /** Of what this process tells the others, which is all that its books are for: it may not hold up the end of the process. */
 const WORD_TIMEOUT_MS = 5_000
 
-const start = async (
-  config: Config,
-  lifecycle: Lifecycle,
-  logTo: LogDestination | undefined,
-): Promise<App> => {
-  const log = createLogger(config.log, logTo)
+const start = async (config: Config, lifecycle: Lifecycle, { logTo, seat }: AppOptions): Promise<App> => {
+  const log = createLogger(config.log, logTo, seat && { worker: seat.index })
   const version = readVersion()
   const clock = createClock()
   // Opened first and so closed last: what the others tell while they close is still sent.
@@ -85,13 +88,12 @@ const start = async (
 
   let serving = false
   const components = async () => ({ store: await storeComponent(store, clock), serving: { ok: serving } })
+  const own: HealthDeps = { components, renderMetrics: telemetry.renderMetrics }
+  const told = seat?.summed(own) ?? own
   const health =
     config.healthListen === undefined
       ? undefined
-      : await startHealthListener(
-          { listen: config.healthListen },
-          { components, renderMetrics: telemetry.renderMetrics },
-        )
+      : await startHealthListener({ listen: config.healthListen }, told)
   if (health !== undefined) lifecycle.onClose('health listener', health.close)
 
   const grpc = await startGrpcServer(serverOptions(config), { ...guards, check, clock, log })
@@ -111,6 +113,7 @@ const start = async (
     },
     'serving',
   )
+  seat?.sayServing()
   return { address: grpc.address, healthAddress: health?.address, store, directory, stop: lifecycle.close }
 }
 

@@ -3,6 +3,7 @@ import type { Settings } from './config/settings.ts'
 import { settingsSchema } from './config/settings.ts'
 import type { Environment, Sourced } from './config/sources.ts'
 import { environmentName, fromEnvironment, fromFlags, fromYaml } from './config/sources.ts'
+import { workerFaults } from './config/worker-faults.ts'
 import { Rejection } from './kernel/failure.ts'
 import type { SecretFormat } from './keys/secret.ts'
 
@@ -20,6 +21,8 @@ export type Config = Readonly<{
   /** `unix:PATH` or `HOST:PORT` */
   listen: string
   transport: Settings['transport']
+  /** Processes that serve, each at its own `workerAddress` of `listen`. */
+  workers: number
   socket: Readonly<{ mode: number; group: string | undefined }>
   tls: TlsConfig | undefined
   plaintext: Settings['plaintext']
@@ -100,6 +103,7 @@ const contradictions = (settings: Settings, given: ReadonlyMap<string, Sourced>)
     faults.push(
       `${given.get('max_connection_age')?.where}: is for TCP: a connection to a socket file has no age`,
     )
+  faults.push(...workerFaults(settings).map((fault) => `${given.get('workers')?.where}: ${fault}`))
   if (settings.retry_horizon <= settings.check_timeout)
     faults.push('retry_horizon must be longer than check_timeout, or a retried Check may be charged twice')
   return faults
@@ -109,6 +113,7 @@ const toConfig = (settings: Settings, environment: Environment): Config => ({
   databaseUrl: settings.database_url,
   listen: settings.listen,
   transport: settings.transport,
+  workers: settings.workers,
   socket: { mode: settings.socket_mode, group: settings.socket_group },
   tls: tlsConfig(settings),
   plaintext: settings.plaintext,

@@ -120,6 +120,12 @@ export const CASES: readonly Case[] = [
     files: ['test/chaos/restarts.test.ts'],
   },
   {
+    name: 'workers',
+    guarantee:
+      'Two workers behind one Envoy, of which one is killed 20 times at 500 requests a second: no request fails, each is replaced',
+    files: ['test/workers', 'test/chaos/workers.test.ts'],
+  },
+  {
     name: 'fuzz',
     guarantee:
       'A minute of damaged messages and HTTP/2 frames against the socket: no crash, no Allow, bounded memory (LATCHKEY_FUZZ_SECONDS: longer)',

@@ -4,7 +4,6 @@ import type { Config, Flags } from '../config.ts'
 import { loadConfig } from '../config.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { createClock } from '../kernel/clock.ts'
-import { openReadyStore } from '../store/open-ready-store.ts'
 import type { Store } from '../store/store.ts'
 import type { Output } from './output.ts'
 
@@ -34,6 +33,8 @@ export const withStore = async (
   work: (open: OpenStore) => Promise<void>,
 ): Promise<void> => {
   const config = configOf(flags)
+  // Loaded late: whoever supervises other processes, or only prints help, needs no database's driver.
+  const { openReadyStore } = await import('../store/open-ready-store.ts')
   const clock = createClock()
   const { store, applied, created } = await openReadyStore({ url: config.databaseUrl, clock })
   try {

@@ -1,7 +1,6 @@
 // latchkey accounts: the accounts of a shared database, each with the least rights that its work takes.
 import type { Command } from 'commander'
 import type { CreatedAccount, PlannedAccount } from '../store/mysql/create-accounts.ts'
-import { createAccounts, plannedAccounts } from '../store/mysql/create-accounts.ts'
 import type { CommandContext, StoreFlags } from './command-context.ts'
 import { configOf, storeCommand } from './command-context.ts'
 import type { Output } from './output.ts'
@@ -27,6 +26,7 @@ export const addDatabaseAccounts = (program: Command, context: CommandContext): 
 
 const makeAccounts = async (flags: Flags, { output }: CommandContext): Promise<void> => {
   const { databaseUrl } = configOf(flags)
+  const { createAccounts, plannedAccounts } = await import('../store/mysql/create-accounts.ts')
   const { apply = false, json = false, prefix, host } = flags
   if (!apply) {
     for (const account of plannedAccounts(databaseUrl, { prefix, host }))

@@ -7,12 +7,27 @@ export type ExitCode = 0 | 1 | 64 | 69
 /** 1 failed, 64 usage or configuration, 69 a dependency is unavailable (sysexits.h). */
 export const exitCodeOf = (error: unknown): ExitCode => {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 64
+  if (error instanceof WorkersEnded) return error.code
   if (error instanceof Rejection) return error.code === 'invalid' ? 64 : 1
   return error instanceof Failure ? 69 : 1
 }
 
+/** Other processes were run, and one of them is why this ends; without `words` it told so itself. */
+export class WorkersEnded extends Error {
+  override readonly name = 'WorkersEnded'
+  readonly code: ExitCode
+  readonly words: string | undefined
+
+  constructor(code: number, words: string | undefined) {
+    super(words)
+    this.code = code === 64 || code === 69 ? code : 1
+    this.words = words
+  }
+}
+
 /** undefined when it was told already: commander writes its own errors. */
 export const explainError = (error: unknown): string | undefined => {
+  if (error instanceof WorkersEnded) return error.words
   if (error instanceof CommanderError) return undefined
   if (error instanceof Rejection) return error.message
   if (error instanceof Failure) return withCause(error)

@@ -1,7 +1,6 @@
 // latchkey migrate: brings the store's tables up to date, or tells what is pending.
 import type { Command } from 'commander'
 import { createClock } from '../kernel/clock.ts'
-import { openStore } from '../store/store.ts'
 import type { CommandContext, StoreFlags } from './command-context.ts'
 import { configOf, storeCommand } from './command-context.ts'
 import { printList } from './print.ts'
@@ -16,6 +15,7 @@ export const addMigrate = (program: Command, context: CommandContext): void => {
 }
 
 const migrate = async (flags: Flags, { output }: CommandContext): Promise<void> => {
+  const { openStore } = await import('../store/store.ts')
   const store = await openStore({ url: configOf(flags).databaseUrl, clock: createClock() })
   try {
     await store.ping()

@@ -1,8 +1,12 @@
 // latchkey serve: the server, until it is told to stop.
 import type { Command } from 'commander'
+import { Option } from 'commander'
 import { defaultTextOf, settingsSchema } from '../config/settings.ts'
 import { DATABASE_URL_FILE, environmentName, flagName, SETTING_NAMES } from '../config/sources.ts'
+import type { Config } from '../config.ts'
 import { loadConfig } from '../config.ts'
+import type { WorkerSeat } from '../workers/worker-seat.ts'
+import { WorkersEnded } from './exit-code.ts'
 import { listenForStop } from './stop-signal.ts'
 
 export const addServe = (program: Command): void => {
@@ -17,21 +21,52 @@ export const addServe = (program: Command): void => {
   }
   const fileHelp = `file that holds the URL, instead of the URL itself (${environmentName(DATABASE_URL_FILE)})`
   serve.option(`${flagName(DATABASE_URL_FILE)} <path>`, fileHelp)
-  serve.action(async (flags: Readonly<Record<string, string>>) => {
+  serve.addOption(new Option('--worker <index>', 'which of the workers this is').hideHelp())
+  serve.action(async ({ worker, ...flags }: Readonly<Record<string, string>>) => {
     const config = loadConfig(bySettingName(flags))
-    // Loaded late: other commands need neither gRPC nor OpenTelemetry, and start in half the time.
-    const { startApp } = await import('../app.ts')
-    const stop = listenForStop()
-    try {
-      const app = await Promise.race([startApp(config), stop.received])
-      // Asked to stop before anything was promised to anybody: a store that does not answer must not hold us up.
-      if (typeof app === 'string') process.exit(0)
-      await stop.received
-      await app.stop()
-    } finally {
-      stop.dispose()
-    }
+    if (worker !== undefined) await serveAsWorker(config, Number(worker))
+    else if (config.workers > 1) await superviseWorkers(config)
+    else await serveAlone(config)
   })
+}
+
+const serveAlone = async (config: Config, seat?: WorkerSeat): Promise<void> => {
+  // Loaded late: other commands need neither gRPC nor OpenTelemetry, and start in half the time.
+  const { startApp } = await import('../app.ts')
+  const stop = listenForStop()
+  const asked = seat === undefined ? stop.received : Promise.race([stop.received, seat.released])
+  try {
+    const app = await Promise.race([startApp(config, { seat }), asked.then(() => undefined)])
+    // Asked to stop before anything was promised to anybody: a store that does not answer must not hold us up.
+    if (app === undefined) process.exit(0)
+    await asked
+    await app.stop()
+  } finally {
+    stop.dispose()
+  }
+}
+
+/** The first worker serves the health listener, for all of them. */
+const serveAsWorker = async (config: Config, index: number): Promise<void> => {
+  const [{ takeSeat }, { workerAddress }] = await Promise.all([
+    import('../workers/worker-seat.ts'),
+    import('../workers/worker-address.ts'),
+  ])
+  const seat = takeSeat(index)
+  const listen = workerAddress(config.listen, index)
+  const healthListen = index === 0 ? config.healthListen : undefined
+  await serveAlone({ ...config, listen, healthListen }, seat)
+}
+
+const superviseWorkers = async ({ workers, log }: Config): Promise<void> => {
+  const stop = listenForStop()
+  try {
+    const { runWorkers } = await import('../workers/run-workers.ts')
+    const { code, words } = await runWorkers({ workers, log, stop: stop.received })
+    if (code !== 0) throw new WorkersEnded(code, words)
+  } finally {
+    stop.dispose()
+  }
 }
 
 /** commander calls --check-timeout checkTimeout; the setting is check_timeout. */

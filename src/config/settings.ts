@@ -35,6 +35,11 @@ export const settingsSchema = z.strictObject({
     .describe(
       'what carries Checks: grpc-js, or lane, much faster; TLS and what is beyond loopback stay with grpc-js',
     ),
+  workers: wholeNumber(1, 64)
+    .prefault('1')
+    .describe(
+      'processes that answer Checks, on listen with .0, .1 … or on that port and the next ones; not with SQLite',
+    ),
   socket_mode: fileMode().prefault('0660').describe('permissions of the socket file'),
   socket_group: text('a group name or number', /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/)
     .optional()

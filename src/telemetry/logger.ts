@@ -15,18 +15,19 @@ export type LogDestination = Readonly<{ write(line: string): void }>
 
 /**
  * Standard output when no destination is given; written before the call returns, so that a crash loses
- * nothing.
+ * nothing. The fields `everyLine` stand in each line.
  */
 export const createLogger = (
   { level, format }: Readonly<{ level: LogLevel; format: LogFormat }>,
   destination: LogDestination = pino.destination({ fd: 1, sync: true }),
+  everyLine: Readonly<Record<string, unknown>> | null = null,
 ): Logger => {
   const target =
     format === 'json' ? destination : { write: (line: string) => destination.write(prettyLine(line)) }
   const log = pino(
     {
       level,
-      base: null,
+      base: everyLine,
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },

@@ -30,6 +30,7 @@ export const METRIC = {
   failOpenAdmitted: 'latchkey.fail_open.admitted',
   failOpenSettled: 'latchkey.fail_open.settled',
   buildInfo: 'latchkey.build_info',
+  workers: 'latchkey.workers',
 } as const
 
 export const SPAN = {

@@ -21,8 +21,8 @@ import { samplesOf, sumIn } from '../support/metrics-page.ts'
 import { channelOf, tlsFiles } from '../support/tls-rig.ts'
 import { until } from '../support/until.ts'
 
-/** `drain_delay` needs a process that is told to stop: serve.test.ts. */
-const tested = new Set<string>(['drain_delay'])
+/** Need processes of their own: serve.test.ts, workers.test.ts. */
+const tested = new Set<string>(['drain_delay', 'workers'])
 
 /** Names the settings that the test proves. */
 const bites = (

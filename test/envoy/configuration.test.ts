@@ -14,11 +14,14 @@ const HCM = ['static_resources', 'listeners', 0, 'filter_chains', 0, 'filters', 
 const LATCHKEY = ['static_resources', 'clusters', 0]
 
 describe.each(ENVOYS)('Envoy %s', (version) => {
-  it.each(['demo', 'sidecar', 'two-sidecars'])('accepts envoy/%s.yaml as it is shipped', async (name) => {
-    const { path } = await envoyOf(version)
-    const { stdout } = await run(path, ['--mode', 'validate', '--log-level', 'warn', '-c', envoyFile(name)])
-    expect(stdout).toContain('OK')
-  })
+  it.each(['demo', 'sidecar', 'two-sidecars', 'workers'])(
+    'accepts envoy/%s.yaml as it is shipped',
+    async (name) => {
+      const { path } = await envoyOf(version)
+      const { stdout } = await run(path, ['--mode', 'validate', '--log-level', 'warn', '-c', envoyFile(name)])
+      expect(stdout).toContain('OK')
+    },
+  )
 })
 
 it('the demo changes addresses and nothing else', async () => {
@@ -45,6 +48,18 @@ it('with two Latchkeys only how they are asked is different', async () => {
   for (const part of ['health_checks', 'common_lb_config'])
     expect(two.deleteIn([...LATCHKEY, part])).toBe(true)
   expect(two.toJS()).toEqual(one.toJS())
+})
+
+it('with two workers only the sockets are different, the balance, and that a retry goes elsewhere', async () => {
+  const recipe = async (name: string) => parseDocument(await readFile(envoyFile(name), 'utf8'))
+  const [two, workers] = await Promise.all([recipe('two-sidecars'), recipe('workers')])
+  const retry = [...HCM, 'http_filters', 0, 'typed_config', 'grpc_service', 'retry_policy']
+  for (const part of ['retry_host_predicate', 'host_selection_retry_max_attempts'])
+    expect(workers.deleteIn([...retry, part])).toBe(true)
+  expect(workers.deleteIn([...LATCHKEY, 'lb_policy'])).toBe(true)
+  for (const document of [two, workers])
+    expect(document.deleteIn([...LATCHKEY, 'load_assignment'])).toBe(true)
+  expect(workers.toJS()).toEqual(two.toJS())
 })
 
 it('what leaves for a provider outside carries none of our headers', async () => {

@@ -7,6 +7,7 @@ export type Room =
   | 'cli'
   | 'grpc'
   | 'telemetry'
+  | 'workers'
   | 'store'
   | 'check'
   | 'keys'
@@ -33,14 +34,22 @@ export const ROOMS: Readonly<Record<Room, RoomRule>> = {
     sentence: 'main turns argv into a command: it imports cli, and kernel for the kinds of error',
   },
   cli: {
-    rooms: ['app', 'config', 'keys', 'policy', 'quota', 'check', 'store', 'kernel'],
+    rooms: ['app', 'workers', 'config', 'keys', 'policy', 'quota', 'check', 'store', 'kernel'],
     packages: ['commander', 'yaml', '@bufbuild/protobuf'],
-    sentence: 'cli imports app, config, keys, policy, quota, check (explain), store, kernel',
+    sentence: 'cli imports app, workers, config, keys, policy, quota, check (explain), store, kernel',
   },
   app: {
-    rooms: ['config', 'grpc', 'telemetry', 'store', 'check', 'keys', 'policy', 'quota', 'kernel'],
+    rooms: ['config', 'workers', 'grpc', 'telemetry', 'store', 'check', 'keys', 'policy', 'quota', 'kernel'],
+    typesOnly: ['workers'],
     packages: [],
     sentence: 'app builds everything and is imported by cli only',
+  },
+  workers: {
+    rooms: ['telemetry', 'kernel'],
+    packages: [],
+    // A supervisor that held a store or a server in memory would be one more of what it supervises.
+    sentence:
+      'workers imports telemetry (the log, what a health listener tells) and kernel: it serves nothing',
   },
   config: {
     rooms: ['keys', 'kernel'],
