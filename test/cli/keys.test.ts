@@ -215,6 +215,15 @@ describe('keys, once they exist', () => {
     expect(await rig.does('keys', 'revoke', id, '--wait')).toMatch(/^confirmed by 0 replicas\n/)
   })
 
+  test('revoke --wait names the replica that has come as far as the change before, and no further', async () => {
+    const { app } = await anApp({ database_url: rig.databaseUrl, feed_interval: '10ms' })
+    const id = String(parse((await rig.latchkey('keys', 'create', '--name', 'w', '--json')).stdout)['id'])
+    const { number } = await app.store.changes.last()
+    await app.store.replicaBook.confirm({ id: 'late', name: 'late/1', position: number, servesMs: 1 })
+    expect(await rig.does('keys', 'revoke', id, '--wait')).toMatch(/^late\/1 did not confirm; /)
+    await app.store.replicaBook.leave('late')
+  })
+
   test('triggers are installed, listed and removed', async () => {
     expect(await rig.does('triggers', 'install')).toMatch(/^installed \d+ triggers\n$/)
     expect(await rig.json('triggers', 'list')).toContainEqual({ trigger: 'latchkey_virtual_key_update' })

@@ -78,6 +78,33 @@ describe('a change is confirmed', () => {
     expect([confirmed.length, silent.map(({ id }) => id)]).toEqual([0, ['one']])
   })
 
+  test('and who was heard of shortly before the change is waited for as long as it may serve, however long it is silent', async () => {
+    const all = createBook()
+    await all.book.confirm(aReplica({ position: 6, servesMs: 10_000 }))
+    all.clock.advance(HEARD_WITHIN_MS - 1_000)
+    let waitedMs = 0
+    const { silent } = await awaiting(all, async () => {
+      waitedMs += 500
+      all.clock.advance(500)
+    })
+    expect([waitedMs, silent.map(({ id }) => id)]).toEqual([10_000, ['one']])
+  })
+
+  test('and a wall clock that is set forward ends no waiting early', async () => {
+    const all = createBook()
+    await all.book.confirm(aReplica({ position: 6, servesMs: 2_000 }))
+    let setForwardMs = 0
+    const clock = { ...all.clock, now: () => all.clock.now() + setForwardMs }
+    let waitedMs = 0
+    const pause = async () => {
+      waitedMs += 50
+      all.clock.advance(50)
+      setForwardMs = 3_600_000
+    }
+    await awaitConfirmation(7, { replicas: all.book, clock, pause })
+    expect(waitedMs).toBe(2_000)
+  })
+
   test('at once when nobody serves, and of those who have not been heard of for long nobody is waited for', async () => {
     const all = createBook()
     const never = () => Promise.reject(new Error('it waited'))
@@ -143,6 +170,26 @@ describe('a process that serves', () => {
     setReachable(true)
     await said(1)
     expect(rows.get('one')?.position).toBe(1)
+  })
+
+  test('takes its leave after what it was saying: it is not counted again by a word that came late', async () => {
+    const { rows, hold, presence, said } = setUp()
+    await said(1)
+    const held = hold()
+    await said(2)
+    const closing = presence.close()
+    held.resolve()
+    await closing
+    await Promise.resolve()
+    expect([...rows]).toEqual([])
+  })
+
+  test('ends all the same when its leave does not arrive', async () => {
+    const { book, failures, presence, said } = setUp()
+    await said(1)
+    Object.assign(book, { leave: () => Promise.reject(new Failure('store_unavailable', 'down')) })
+    await presence.close()
+    expect(failures).toHaveLength(1)
   })
 
   test('takes its leave, and says nothing afterwards', async () => {
