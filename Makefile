@@ -10,7 +10,7 @@ help:
 	@echo 'make demo CHECK=1  walks through the same by itself and exits 0 or 1'
 	@echo 'make test          lint, types and every test; ends with "N passed, N failed"'
 	@echo 'make prove         the same guarantees with full counts and every Envoy; writes docs/proof.md; resumable'
-	@echo 'make bench         every number the README states; writes docs/benchmarks.md'
+	@echo 'make bench         every number the README states; writes docs/benchmarks.md; PART=… measures one part anew'
 	@echo 'make clean         removes what the targets above made, installed packages included'
 
 set-up:
@@ -30,7 +30,7 @@ prove: set-up
 	@node tools/prove.ts $(CASE)
 
 bench: set-up
-	@node bench/bench.ts
+	@node bench/bench.ts $(PART)
 
 clean:
 	rm -rf node_modules dist .cache coverage *.tgz

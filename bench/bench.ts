@@ -1,4 +1,4 @@
-// Measures every number that the README states; writes docs/benchmarks.md and the README's table.
+// Measures every number that the README states, in one run or part by part; writes docs/benchmarks.md and the README's table.
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,34 +6,43 @@ import { startMariadb } from '../test/support/mariadb.ts'
 import { commitOfTree } from '../tools/commit.ts'
 import { ensureMariadb } from '../tools/needs.ts'
 import { say } from '../tools/say.ts'
-import { benchmarksPage, withFigures } from './benchmarks-page.ts'
-import { measureChecks } from './checks.ts'
-import { measureEnvoy } from './envoy.ts'
-import { measureQuotas } from './quota.ts'
+import { benchmarksPage } from './benchmarks-page.ts'
+import { keepPart, keptPart } from './kept.ts'
+import type { Bench, Part } from './parts.ts'
+import { isPart, PART_NAMES, PARTS } from './parts.ts'
+import { withFigures } from './readme-figures.ts'
 
 const ROUNDS = 5
 
-const commit = commitOfTree()
-ensureMariadb()
-const directory = await mkdtemp(join(tmpdir(), 'latchkey-bench-'))
-const mariadb = await startMariadb()
-try {
-  const checks = await measureChecks({ directory, mariadb, rounds: ROUNDS }, say)
-  const quotas = await measureQuotas({ directory, mariadb, rounds: ROUNDS }, say)
-  const { version, figures } = await measureEnvoy({ directory, rounds: ROUNDS }, say)
-  const measured = {
-    commit,
-    rounds: ROUNDS,
-    ...checks,
-    quotas,
-    envoyVersion: version,
-    envoy: figures,
+const measure = async (commit: string, parts: readonly Part[]): Promise<void> => {
+  ensureMariadb()
+  const directory = await mkdtemp(join(tmpdir(), 'latchkey-bench-'))
+  const mariadb = await startMariadb()
+  try {
+    for (const part of parts) await measurePart(commit, part, { directory, mariadb, rounds: ROUNDS })
+  } finally {
+    await mariadb.stop()
+    await rm(directory, { recursive: true, force: true })
   }
-  const page = benchmarksPage(measured)
-  await writeFile('docs/benchmarks.md', page)
-  await writeFile('README.md', withFigures(await readFile('README.md', 'utf8'), measured))
-  process.stdout.write(page)
-} finally {
-  await mariadb.stop()
-  await rm(directory, { recursive: true, force: true })
 }
+
+const measurePart = async <Name extends Part>(commit: string, name: Name, bench: Bench): Promise<void> => {
+  const beganMs = performance.now()
+  const figures = await PARTS[name](bench, say)
+  keepPart(commit, name, { rounds: bench.rounds, figures })
+  say(`${name}: measured in ${Math.round((performance.now() - beganMs) / 1_000)} s`)
+}
+
+const wanted = process.argv[2]
+if (wanted !== undefined && !isPart(wanted)) {
+  say(`there is no part ${wanted}; there are ${PART_NAMES.join(', ')}`)
+  process.exit(64)
+}
+const commit = commitOfTree()
+const missing = PART_NAMES.filter((name) => keptPart(commit, name) === undefined)
+const parts = wanted === undefined ? missing : [wanted]
+if (parts.length > 0) await measure(commit, parts)
+const page = benchmarksPage(commit)
+await writeFile('docs/benchmarks.md', page)
+await writeFile('README.md', withFigures(await readFile('README.md', 'utf8'), commit))
+process.stdout.write(page)

@@ -1,151 +1,118 @@
-// Requests a second through a real Envoy, with and without asking Latchkey, in one interleaved run.
+// Requests a second through a real Envoy that shares one core with whom it asks: nobody, Go, grpc-js, the lane; and what asking adds.
 import { mkdtemp } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Document } from 'yaml'
-import { parseDocument } from 'yaml'
 import { findEnvoy } from '../src/cli/demo/envoy-binary.ts'
-import { envoyConfig } from '../src/cli/demo/envoy-config.ts'
 import type { EnvoyProcess } from '../src/cli/demo/envoy-process.ts'
 import { startEnvoy } from '../src/cli/demo/envoy-process.ts'
-import { startReplica } from '../test/support/replicas.ts'
-import type { HttpLoadResult } from './load-http.ts'
+import { CLIENT_CORE, SERVER_CORE, startAsked, stopAsked } from './asked.ts'
+import { benchConfig, UPSTREAM } from './envoy-configs.ts'
+import type { HttpLoad, HttpLoadResult } from './load-http.ts'
 import { prepareStore } from './prepare-store.ts'
-import { runLoad } from './processes.ts'
+import { pin, runLoad } from './processes.ts'
+import type { Rounds } from './rounds.ts'
+import { createRounds } from './rounds.ts'
 import type { Spread } from './statistics.ts'
-import { spreadOf } from './statistics.ts'
 
-export type EnvoyFigure = Readonly<{ name: string; rate: Spread; p50Ms: Spread; p99Ms: Spread }>
+export type EnvoyFigures = Readonly<{
+  version: string
+  withoutGo: string | undefined
+  figures: readonly EnvoyFigure[]
+  ratios: Readonly<{ laneOverGrpcJs: Spread; laneOverGo: Spread }>
+}>
+
+export type EnvoyFigure = Readonly<{
+  name: string
+  rate: Spread
+  /** Of so few requests that nobody waits for a processor, more than without ext_authz. */
+  addedP50Ms: Spread
+  addedP99Ms: Spread
+}>
+
+type Subject = Readonly<{ name: string; port: number }>
 
 const CONNECTIONS = 32
+const PER_SECOND = 500
+const ALONE = 'without ext_authz'
 const BODY = JSON.stringify({
   model: 'gpt-4o-mini',
   messages: [{ role: 'user', content: 'What is a latchkey?' }],
 })
-const ANSWER = JSON.stringify({ id: 'bench', object: 'chat.completion', choices: [] })
 
 export const measureEnvoy = async (
   { directory, rounds }: Readonly<{ directory: string; rounds: number }>,
   say: (sentence: string) => void,
-): Promise<Readonly<{ version: string; figures: readonly EnvoyFigure[] }>> => {
+): Promise<EnvoyFigures> => {
   const binary = await findEnvoy({ envoyBin: process.env['ENVOY_BIN'], report: say })
   const url = `sqlite:${join(directory, 'envoy.db')}`
   // One key without a limit and one route: as small as a real set-up gets.
   const model = { name: 'gpt-4o*', route: 'openai', guardrails: [] }
   const [secret = ''] = await prepareStore(url, { keys: [[]], models: [model] })
-  const latchkey = await startReplica(directory, 'envoy', url)
-  const socket = latchkey.address.replace('unix:', '')
+  const { servers, withoutGo } = await startAsked(directory, url)
   const envoys: EnvoyProcess[] = []
-  const start = async (config: string) => {
+  const start = async (config: string, core: number) => {
     const envoy = await startEnvoy({ binary, config, directory: await mkdtemp(join(directory, 'envoy-')) })
     envoys.push(envoy)
+    pin(envoy.pid, core)
     return envoy.port
   }
   try {
-    const upstream = await start(UPSTREAM)
-    const withLatchkey = await start(await demoConfig(socket, upstream, keepEverything))
-    const without = await start(await demoConfig(socket, upstream, askNobody))
-    const subjects = [
-      { name: 'without ext_authz', port: without },
-      { name: 'with ext_authz and Latchkey', port: withLatchkey },
-    ]
-    return { version: binary.version, figures: await measure(subjects, requestOf(secret), rounds, say) }
+    const upstream = await start(UPSTREAM, CLIENT_CORE)
+    const subjects = [{ name: ALONE, port: await start(await benchConfig(upstream, undefined), SERVER_CORE) }]
+    for (const { name, address } of servers) {
+      const config = await benchConfig(upstream, address.replace('unix:', ''))
+      subjects.push({ name, port: await start(config, SERVER_CORE) })
+    }
+    const measured = createRounds()
+    for (let round = 1; round <= rounds; round += 1) {
+      say(`Envoy, round ${round} of ${rounds}`)
+      await measureRound(measured, subjects, requestOf(secret))
+    }
+    return { version: binary.version, withoutGo, ...figuresOf(measured, subjects) }
   } finally {
     for (const envoy of envoys) await envoy.stop()
-    await latchkey.stop()
+    await stopAsked(servers)
   }
 }
 
-const measure = async (
-  subjects: readonly Readonly<{ name: string; port: number }>[],
-  request: string,
-  rounds: number,
-  say: (sentence: string) => void,
-): Promise<readonly EnvoyFigure[]> => {
-  const results = subjects.map((): HttpLoadResult[] => [])
-  for (let round = 1; round <= rounds; round += 1) {
-    say(`Envoy, round ${round} of ${rounds}`)
-    for (const [index, { name, port }] of subjects.entries()) {
-      const load = { port, request, connections: CONNECTIONS, warmMs: 500, measureMs: 2_000 }
-      const result = await runLoad<HttpLoadResult>('load-http.ts', load, undefined)
-      const other = Object.keys(result.statuses).filter((status) => status !== '200')
-      if (other.length > 0) throw new Error(`${name}: answers of status ${other.join(', ')} in place of 200`)
-      results[index]?.push(result)
-    }
+const measureRound = async (rounds: Rounds, subjects: readonly Subject[], request: string): Promise<void> => {
+  for (const { name, port } of subjects) {
+    const full = await load(name, { port, request, connections: CONNECTIONS, warmMs: 300, measureMs: 1_500 })
+    rounds.add(`${name}: rate`, full.requests / full.seconds)
   }
-  return subjects.map(({ name }, index) => {
-    const all = results[index] ?? []
-    return {
-      name,
-      rate: spreadOf(all.map(({ requests, seconds }) => requests / seconds)),
-      p50Ms: spreadOf(all.map(({ p50Ms }) => p50Ms)),
-      p99Ms: spreadOf(all.map(({ p99Ms }) => p99Ms)),
+  for (const { name, port } of subjects) {
+    const few = {
+      port,
+      request,
+      connections: CONNECTIONS,
+      warmMs: 200,
+      measureMs: 2_000,
+      perSecond: PER_SECOND,
     }
-  })
+    const { p50Ms, p99Ms } = await load(name, few)
+    rounds.add(`${name}: p50`, p50Ms)
+    rounds.add(`${name}: p99`, p99Ms)
+  }
 }
 
-/** The shipped demo configuration with these addresses; nothing is traced, and no access log is written. */
-const demoConfig = (
-  socket: string,
-  upstream: number,
-  change: (document: Document) => void,
-): Promise<string> =>
-  envoyConfig(
-    'demo',
-    {
-      listenPort: 0,
-      adminPort: 0,
-      clusters: { latchkey: { socket }, openai: { host: '127.0.0.1', port: upstream } },
-    },
-    (document) => {
-      document.deleteIn([...MANAGER, 'tracing'])
-      document.deleteIn([...MANAGER, 'access_log'])
-      change(document)
-    },
-  )
-
-const LISTENER = ['static_resources', 'listeners', 0]
-const MANAGER = [...LISTENER, 'filter_chains', 0, 'filters', 0, 'typed_config']
-
-const keepEverything = () => {}
-
-/** The same Envoy without the question: the header that chooses the route is put there in place of Latchkey. */
-const askNobody = (document: Document) => {
-  document.deleteIn([...MANAGER, 'http_filters', 0])
-  document.setIn(
-    [...MANAGER, 'early_header_mutation_extensions', 0, 'typed_config', 'mutations', 1],
-    document.createNode({
-      append: {
-        header: { key: 'x-latchkey-route', value: 'openai' },
-        append_action: 'OVERWRITE_IF_EXISTS_OR_ADD',
-      },
-    }),
-  )
+const load = async (name: string, order: HttpLoad): Promise<HttpLoadResult> => {
+  const result = await runLoad<HttpLoadResult>('load-http.ts', order, CLIENT_CORE)
+  const other = Object.keys(result.statuses).filter((status) => status !== '200')
+  if (other.length > 0) throw new Error(`${name}: answers of status ${other.join(', ')} in place of 200`)
+  return result
 }
 
-/** A model server that costs next to nothing: an Envoy that answers by itself. */
-const UPSTREAM = parseDocument(`
-admin: { address: { socket_address: { address: 127.0.0.1, port_value: 0 } } }
-static_resources:
-  listeners:
-    - name: upstream
-      address: { socket_address: { address: 127.0.0.1, port_value: 0 } }
-      filter_chains:
-        - filters:
-            - name: envoy.filters.network.http_connection_manager
-              typed_config:
-                "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-                stat_prefix: upstream
-                route_config:
-                  virtual_hosts:
-                    - name: upstream
-                      domains: ["*"]
-                      routes:
-                        - match: { prefix: / }
-                          direct_response: { status: 200, body: { inline_string: ${JSON.stringify(ANSWER)} } }
-                http_filters:
-                  - name: envoy.filters.http.router
-                    typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router }
-`).toString()
+const figuresOf = (rounds: Rounds, subjects: readonly Subject[]) => ({
+  figures: subjects.map(({ name }) => ({
+    name: name === ALONE ? name : `with ext_authz, ${name}`,
+    rate: rounds.spread(`${name}: rate`),
+    addedP50Ms: rounds.difference(`${name}: p50`, `${ALONE}: p50`),
+    addedP99Ms: rounds.difference(`${name}: p99`, `${ALONE}: p99`),
+  })),
+  ratios: {
+    laneOverGrpcJs: rounds.ratio('lane: rate', 'grpc-js: rate'),
+    laneOverGo: rounds.ratio('lane: rate', 'Go: rate'),
+  },
+})
 
 const requestOf = (secret: string): string =>
   [

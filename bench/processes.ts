@@ -78,3 +78,13 @@ export const cpuSeconds = (pid: number): number | undefined => {
     return undefined
   }
 }
+
+/** Bytes of memory that a process holds now; not a number where /proc does not say. */
+export const residentBytes = (pid: number): number => {
+  try {
+    const [, kib] = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+    return Number(kib) * 1_024
+  } catch {
+    return Number.NaN
+  }
+}
