@@ -25,6 +25,12 @@ import { until } from './until.ts'
 
 export type RestartRig = Readonly<{
   port: number
+  /** Of Envoy. */
+  adminPort: number
+  /** Private; the sockets lie in it. */
+  directory: string
+  databaseUrl: string
+  store: Store
   /** A Latchkey on the socket of this name; whoever stood there before keeps the connections it has. */
   start(name: string): Promise<Replica>
   /** Resolves when Envoy counts so many of them as healthy. */
@@ -38,8 +44,8 @@ export type RestartRig = Readonly<{
 
 export type RestartRigOptions = Readonly<{
   version: string
-  recipe: 'sidecar' | 'two-sidecars'
-  /** Names of sockets, in the order of the recipe's endpoints. */
+  recipe: 'sidecar' | 'two-sidecars' | 'workers'
+  /** Names of sockets, in the order of the recipe's endpoints; whole ones have a dot. */
   sockets: readonly string[]
   /** Each wait may take longer than the recipe says: the machine that runs the tests is busy. */
   patient: boolean
@@ -79,6 +85,10 @@ export const startRestartRig = async (options: RestartRigOptions): Promise<Resta
     const stat = `http://127.0.0.1:${envoy.adminPort}/stats?filter=^cluster.latchkey.membership_healthy$`
     return {
       port: envoy.port,
+      adminPort: envoy.adminPort,
+      directory,
+      databaseUrl: url,
+      store,
       start: async (name) => {
         const replica = await startReplica(directory, name, url, { NODE_COMPILE_CACHE: COMPILE_CACHE })
         lifecycle.onClose('replica', () => crash(replica))
@@ -126,7 +136,7 @@ const placeSockets = (document: Document, directory: string, sockets: readonly s
   for (const [index, name] of sockets.entries())
     document.setIn(
       [...endpoints, index, 'endpoint', 'address', 'pipe', 'path'],
-      join(directory, `${name}.sock`),
+      join(directory, name.includes('.') ? name : `${name}.sock`),
     )
 }
 

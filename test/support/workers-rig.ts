@@ -94,6 +94,9 @@ export const startWorkers = ({ directory, databaseUrl, workers = 2, env = {} }: 
   }
 }
 
+/** Of two, in the directory. */
+export const WORKER_SOCKETS = ['latchkey.sock.0', 'latchkey.sock.1']
+
 export const isAlive = (pid: number): boolean => {
   try {
     return process.kill(pid, 0)
