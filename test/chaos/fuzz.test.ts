@@ -7,6 +7,7 @@ import { onClose } from '../support/closing.ts'
 import { recordFigure } from '../support/figures.ts'
 import { callWith, connectWith, openCalls } from '../support/fuzz-calls.ts'
 import { fuzzedConnection, grpcMessage } from '../support/fuzz-frames.ts'
+import { blocksOfNode } from '../support/fuzz-headers.ts'
 import { fuzzedCheckRequest } from '../support/fuzz-messages.ts'
 import { randomOfCase } from '../support/fuzz-random.ts'
 import type { FuzzTarget } from '../support/fuzz-target.ts'
@@ -90,6 +91,7 @@ test('fuzzed connections: none is allowed, and Checks on another connection are'
   const session = openCalls(target.path)
   onClose(() => session.destroy())
   const good = goodCheck(target)
+  const blocks = await blocksOfNode(CHECK, 4)
   let refused = 0
   const cases = await fuzz(async (nth) => {
     if (nth % INNOCENT_EVERY === 0) return expect(await callWith(session, good)).toBe('allow')
@@ -97,7 +99,7 @@ test('fuzzed connections: none is allowed, and Checks on another connection are'
     const messages = Array.from({ length: 1 + random.below(4) }, () =>
       fuzzedCheckRequest(random, target.badSecrets).subarray(0, LARGEST_FRAME),
     )
-    const verdicts = await connectWith(target.path, fuzzedConnection(random, messages))
+    const verdicts = await connectWith(target.path, fuzzedConnection(random, messages, blocks))
     expect(verdicts).not.toContain('allow')
     refused += verdicts.length
   })
@@ -109,3 +111,4 @@ test('fuzzed connections: none is allowed, and Checks on another connection are'
 })
 
 const LARGEST_FRAME = 16_000
+const CHECK = '/envoy.service.auth.v3.Authorization/Check'
