@@ -28,8 +28,14 @@ export const utf8 = (text: string): string => Buffer.from(text).toString('latin1
 /** A HeaderValueOption that overwrites, as `overwriting` makes it; throws as that does. */
 export const overwritingHeader = (tag: string, name: string, value: string): string => {
   assertSendable(name, value)
-  const header = field(TAG.headerValue.key, name) + field(TAG.headerValue.value, value)
-  return field(tag, field(TAG.headerValueOption.header, header) + OVERWRITE)
+  return beforeValue(tag, name, value.length) + value + OVERWRITE
+}
+
+/** All of a header in front of its value: with a name and a length that come again it need not be joined again. */
+export const beforeValue = (tag: string, name: string, valueLength: number): string => {
+  const key = field(TAG.headerValue.key, name) + TAG.headerValue.value + varint(valueLength)
+  const header = TAG.headerValueOption.header + varint(key.length + valueLength) + key
+  return tag + varint(header.length + valueLength + OVERWRITE.length) + header
 }
 
 /** An entry of a Struct. */
@@ -42,4 +48,4 @@ const BYTES = Array.from({ length: 256 }, (_, code) => String.fromCharCode(code)
 const byte = (code: number): string => BYTES[code] ?? ''
 
 /** `append` a BoolValue that is false, `append_action` OVERWRITE_IF_EXISTS_OR_ADD. */
-const OVERWRITE = '\x12\0\x18\x02'
+export const OVERWRITE = '\x12\0\x18\x02'

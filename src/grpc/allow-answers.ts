@@ -1,10 +1,10 @@
 // The encoded answer to an Allow, put together from what was prepared when its key was first answered.
 import type { Allow } from '../check/decision.ts'
-import { overwritingHeader, stringEntry, TAG, varint } from './allow-answer-bytes.ts'
+import { budgetHeaders } from './allow-answer-budget.ts'
+import { stringEntry, varint } from './allow-answer-bytes.ts'
 import { createAllowTemplates } from './allow-answer-memory.ts'
 import type { AllowTemplate } from './allow-answer-template.ts'
 import { BEFORE_OK, beforeId, createAllowTemplate, DECISION_ID_LENGTH } from './allow-answer-template.ts'
-import { rateLimitHeaders, softLimitHeaders } from './rate-limit-headers.ts'
 
 export type AllowContext = Readonly<{
   /** `dec_` and a UUID. */
@@ -42,21 +42,16 @@ const MEMORY = { maxTemplates: 8_192, maxPerKey: 8 }
 /** A whole answer to where the id begins. */
 const varied = (
   { head, okFrom, okTo, factsAfterId }: AllowTemplate,
-  { limits, near }: Allow,
+  allow: Allow,
   nowMs: number,
   later: string,
 ): string => {
-  let told = ''
-  for (const [name, value] of rateLimitHeaders(limits, nowMs)) told += responseHeader(name, value)
-  for (const [name, value] of softLimitHeaders(near)) told += responseHeader(name, value)
+  const told = budgetHeaders(allow, nowMs)
   const ok = head.slice(okFrom, okTo)
   return (
     BEFORE_OK + varint(ok.length + told.length) + ok + told + beforeId(factsAfterId.length + later.length)
   )
 }
-
-const responseHeader = (name: string, value: string): string =>
-  overwritingHeader(TAG.okResponse.responseHeadersToAdd, name, value)
 
 const laterFacts = (stale: boolean, failedOpen: boolean): string =>
   (stale ? STALE : '') + (failedOpen ? FAIL_OPEN : '')
