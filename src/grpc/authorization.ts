@@ -13,13 +13,15 @@ import type { Soon } from '../kernel/soon.ts'
 import type { CheckMetrics } from '../telemetry/check-metrics.ts'
 import type { OverloadMetrics } from '../telemetry/overload-metrics.ts'
 import type { AdmissionGate } from './admission-gate.ts'
+import type { AllowAnswers } from './allow-answers.ts'
+import { createAllowAnswers } from './allow-answers.ts'
 import type { CheckOutcome } from './check-outcome.ts'
 import { outcomeOfError } from './check-outcome.ts'
 import { readCheckRequest } from './check-reader.ts'
 import type { ResponseContext } from './check-response.ts'
 import { toCheckResponse, toErrorResponse } from './check-response.ts'
 import type { CallMetadata } from './check-span.ts'
-import { startCheckSpan } from './check-span.ts'
+import { createCheckSpans } from './check-span.ts'
 import { deadlineOf } from './deadline.ts'
 import type { DecisionLog } from './decision-log.ts'
 import { CheckResponse } from './gen/envoy/service/auth/v3/external_auth.ts'
@@ -69,14 +71,16 @@ export type AnswerCheck = (asked: AskedCheck, reply: (reply: CheckReply) => void
 
 export const createAuthorization = (options: AuthorizationOptions, deps: AuthorizationDeps): AnswerCheck => {
   const { clock, metrics, admission } = deps
+  const startSpan = createCheckSpans()
+  const encoding = { ...options, clock, encodeAllow: createAllowAnswers(options) }
   const answer = (asked: AskedCheck, reply: (reply: CheckReply) => void, call: Call) => {
     const beganMs = clock.monotonicMs()
     metrics.began()
-    const span = startCheckSpan(asked.metadata)
+    const span = startSpan(asked.metadata)
     const finish = (decided: CheckOutcome) => {
       admission.leave()
       const decisionId = `dec_${randomUUID()}`
-      const { reply: replied, outcome } = encode(decided, { decisionId, call }, options, clock)
+      const { reply: replied, outcome } = encode(decided, { decisionId, call }, encoding)
       reply(replied)
       const durationMs = clock.monotonicMs() - beganMs
       deps.reportLimits(outcome.decision, { decisionId, span })
@@ -97,7 +101,7 @@ export const createAuthorization = (options: AuthorizationOptions, deps: Authori
     failure: Failure,
   ) => {
     const told = { decisionId: `dec_${randomUUID()}`, call }
-    const { reply: replied, outcome } = encode(outcomeOfError(failure, undefined), told, options, clock)
+    const { reply: replied, outcome } = encode(outcomeOfError(failure, undefined), told, encoding)
     reply(replied)
     deps.overload.shed(because)
     metrics.refused(labelsOf(outcome))
@@ -145,21 +149,25 @@ const decideInTime = async (
   }
 }
 
+type Encoding = AuthorizationOptions & Readonly<{ clock: Clock; encodeAllow: AllowAnswers }>
+
 /** What cannot be encoded is our bug, and answered as one. */
 const encode = (
   outcome: CheckOutcome,
   { decisionId, call }: Readonly<{ decisionId: string; call: Call }>,
-  { failureAnswer, credentialHeaders }: AuthorizationOptions,
-  clock: Clock,
+  { failureAnswer, credentialHeaders, clock, encodeAllow }: Encoding,
 ): { reply: CheckReply; outcome: CheckOutcome } => {
-  const shape = outcome.request === undefined ? 'openai' : clientShapeOf(outcome.request)
   const stale = call.cache === 'stale'
-  const responding: ResponseContext = { decisionId, shape, credentialHeaders, nowMs: clock.now(), stale }
+  const nowMs = clock.now()
+  const shape = outcome.request === undefined ? 'openai' : clientShapeOf(outcome.request)
+  const responding: ResponseContext = { decisionId, shape, credentialHeaders, nowMs, stale }
   const undecided =
     outcome.kind === 'unknown' && outcome.decision.outcome === 'deny' ? outcome.decision : undefined
   if (undecided !== undefined && failureAnswer === 'grpc_error')
     return { reply: { error: { code: status.UNAVAILABLE, details: undecided.reason } }, outcome }
   try {
+    if (outcome.decision.outcome === 'allow')
+      return { reply: { error: undefined, response: encodeAllow(outcome.decision, responding) }, outcome }
     const response =
       undecided !== undefined && failureAnswer === 'error_response'
         ? toErrorResponse(undecided, responding)
