@@ -1,5 +1,7 @@
 // The log: one JSON object a line, or short lines for people who watch.
 import { pino, stdTimeFunctions } from 'pino'
+import type { LogDestination } from './log-destination.ts'
+import { createLogDestination } from './log-destination.ts'
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
 export type LogFormat = 'json' | 'pretty'
@@ -11,17 +13,14 @@ export type Logger = Readonly<
   Record<Exclude<LogLevel, 'silent'>, Write> & { isEnabled(level: LogLevel): boolean }
 >
 
-export type LogDestination = Readonly<{ write(line: string): void }>
-
-/**
- * Standard output when no destination is given; written before the call returns, so that a crash loses
- * nothing. The fields `everyLine` stand in each line.
- */
+/** To standard output when no destination is given; what is fatal before the call returns. The fields `everyLine` stand in each line. */
 export const createLogger = (
   { level, format }: Readonly<{ level: LogLevel; format: LogFormat }>,
-  destination: LogDestination = pino.destination({ fd: 1, sync: true }),
+  to?: LogDestination,
   everyLine: Readonly<Record<string, unknown>> | null = null,
 ): Logger => {
+  const lost = (lines: number) => log.warn({ lines }, 'lines of the log were lost: it was read too slowly')
+  const destination = to ?? createLogDestination({ lost })
   const target =
     format === 'json' ? destination : { write: (line: string) => destination.write(prettyLine(line)) }
   const log = pino(
@@ -43,7 +42,10 @@ export const createLogger = (
     info: write('info'),
     warn: write('warn'),
     error: write('error'),
-    fatal: write('fatal'),
+    fatal: (fields, message) => {
+      log.fatal(fields, message)
+      destination.flush?.()
+    },
     isEnabled: (asked) => asked !== 'silent' && log.isLevelEnabled(asked),
   }
 }
