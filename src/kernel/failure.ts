@@ -14,7 +14,11 @@ export class Failure extends Error {
     message: string,
     options: { cause?: unknown; chargeUnknown?: boolean } = {},
   ) {
+    // In an outage there is one for each request, and its stack, which nobody reads, would cost most of it.
+    const { stackTraceLimit } = Error
+    Error.stackTraceLimit = 0
     super(message, { cause: options.cause })
+    Error.stackTraceLimit = stackTraceLimit
     this.reason = reason
     this.chargeUnknown = options.chargeUnknown ?? false
   }

@@ -58,3 +58,10 @@ test('what was opened last is closed first, once, and a failing close stops no o
   await expect(lifecycle.close()).rejects.toThrow()
   expect(closed).toEqual(['third', 'first'])
 })
+
+test('a Failure has no stack, for there is one for each request in an outage; what is thrown after it has', () => {
+  const { stackTraceLimit } = Error
+  expect(new Failure('overloaded', 'too many').stack).not.toMatch(/\n/)
+  expect(Error.stackTraceLimit).toBe(stackTraceLimit)
+  expect(new TypeError('ours').stack).toMatch(/\n +at /)
+})
