@@ -1,6 +1,6 @@
 // The headers of an Allow's answer that change with each request: what remains of its limits, as bytes.
 import type { Allow } from '../check/decision.ts'
-import { beforeValue, OVERWRITE, TAG } from './allow-answer-bytes.ts'
+import { beforeValue, OVERWRITE, TAG } from './answer-bytes.ts'
 import { assertSendable } from './header-options.ts'
 import { rateLimitHeaders, softLimitHeaders } from './rate-limit-headers.ts'
 

@@ -1,6 +1,6 @@
 // What of an Allow's answer is the same for each request of a key: identity, model, route, guardrails, what is removed.
 import type { Allow } from '../check/decision.ts'
-import { field, overwritingHeader, stringEntry, TAG, utf8, varint } from './allow-answer-bytes.ts'
+import { field, overwritingHeader, stringEntry, TAG, utf8, varint } from './answer-bytes.ts'
 import { factsOf } from './check-response.ts'
 import { upstreamHeaders } from './upstream-headers.ts'
 

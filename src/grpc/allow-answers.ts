@@ -1,10 +1,10 @@
 // The encoded answer to an Allow, put together from what was prepared when its key was first answered.
 import type { Allow } from '../check/decision.ts'
 import { budgetHeaders } from './allow-answer-budget.ts'
-import { stringEntry, varint } from './allow-answer-bytes.ts'
 import { createAllowTemplates } from './allow-answer-memory.ts'
 import type { AllowTemplate } from './allow-answer-template.ts'
 import { BEFORE_OK, beforeId, createAllowTemplate, DECISION_ID_LENGTH } from './allow-answer-template.ts'
+import { stringEntry, varint } from './answer-bytes.ts'
 
 export type AllowContext = Readonly<{
   /** `dec_` and a UUID. */

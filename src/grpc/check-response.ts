@@ -15,6 +15,12 @@ import { modelListBody } from './model-list.ts'
 import { rateLimitHeaders, softLimitHeaders } from './rate-limit-headers.ts'
 import { upstreamHeaders } from './upstream-headers.ts'
 
+/** What later filters and the access log may know of a decision. */
+export type Facts = Readonly<Record<string, string>>
+
+/** As this builder makes it: `encodeAnswer` turns it into bytes. */
+export type Answer = Omit<CheckResponse, 'dynamicMetadata'> & Readonly<{ dynamicMetadata: Facts }>
+
 export type ResponseContext = Readonly<{
   decisionId: string
   shape: ClientShape
@@ -29,7 +35,7 @@ export type ResponseContext = Readonly<{
  * Throws only when something in the decision cannot be sent, which is our bug; a Deny made of our own words
  * always encodes.
  */
-export const toCheckResponse = (decision: Decision, context: ResponseContext): CheckResponse => {
+export const toCheckResponse = (decision: Decision, context: ResponseContext): Answer => {
   const facts = factsOf(decision, context)
   if (decision.outcome === 'allow')
     return respond({ $case: 'okResponse', value: passed(decision, context) }, facts)
@@ -41,12 +47,12 @@ export const toCheckResponse = (decision: Decision, context: ResponseContext): C
  * "Cannot know", left to Envoy's failure mode: Envoy 1.37 and later show the answer, or allow when the
  * operator said so.
  */
-export const toErrorResponse = (deny: Deny, context: ResponseContext): CheckResponse =>
+export const toErrorResponse = (deny: Deny, context: ResponseContext): Answer =>
   respond({ $case: 'errorResponse', value: refused(deny, context) }, factsOf(deny, context))
 
 type HttpResponse = NonNullable<CheckResponse['httpResponse']>
 
-const respond = (httpResponse: HttpResponse, facts: Readonly<Record<string, string>>): CheckResponse => ({
+const respond = (httpResponse: HttpResponse, facts: Facts): Answer => ({
   status: { code: statusCodeOf(httpResponse), message: facts['reason'] ?? '' },
   httpResponse,
   dynamicMetadata: facts,
@@ -115,7 +121,7 @@ const listed = ({ models }: Listing, { decisionId, shape }: ResponseContext): De
 export const factsOf = (
   decision: Decision,
   { decisionId, stale }: Pick<ResponseContext, 'decisionId' | 'stale'>,
-): Readonly<Record<string, string>> => {
+): Facts => {
   const facts: Record<string, string> = { decision_id: decisionId, outcome: decision.outcome }
   const { key } = decision
   const owner = key?.owners[0]?.path

@@ -1,10 +1,19 @@
 // Protobuf as strings in which each character is one byte: joined for next to nothing, and written into a Buffer at once.
 import { assertSendable } from './header-options.ts'
 
-/** Field numbers as they stand on the wire, the type of a length in front of bytes included. */
+/** Field numbers as they stand on the wire, with the type of what follows: mostly bytes behind their length. */
 export const TAG = {
-  response: { status: '\n', okResponse: '\x1a', dynamicMetadata: '"' },
+  response: {
+    status: '\n',
+    deniedResponse: '\x12',
+    okResponse: '\x1a',
+    dynamicMetadata: '"',
+    errorResponse: '*',
+  },
+  status: { code: '\b', message: '\x12' },
   okResponse: { headers: '\x12', headersToRemove: '*', responseHeadersToAdd: '2' },
+  deniedResponse: { status: '\n', headers: '\x12', body: '\x1a' },
+  httpStatus: { code: '\b' },
   headerValueOption: { header: '\n' },
   headerValue: { key: '\n', value: '\x12' },
   struct: { fields: '\n' },
@@ -12,9 +21,9 @@ export const TAG = {
   value: { string: '\x1a' },
 } as const
 
-/** https://protobuf.dev/programming-guides/encoding/#varints, of a length. */
-export const varint = (length: number): string => {
-  let rest = length
+/** https://protobuf.dev/programming-guides/encoding/#varints, of what is not negative. */
+export const varint = (value: number): string => {
+  let rest = value
   let bytes = ''
   for (; rest > 0x7f; rest >>>= 7) bytes += byte((rest & 0x7f) | 0x80)
   return bytes + byte(rest)
