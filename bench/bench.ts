@@ -12,21 +12,35 @@ import type { Bench, Part } from './parts.ts'
 import { isPart, PART_NAMES, PARTS } from './parts.ts'
 import { withFigures } from './readme-figures.ts'
 
-const ROUNDS = 5
+/** Few where a round is long, for all of it is to take ten minutes at most. */
+const ROUNDS: Readonly<Record<Part, number>> = {
+  lane: 5,
+  phases: 1,
+  checks: 3,
+  quotas: 3,
+  envoy: 5,
+  startup: 11,
+}
 
 const measure = async (commit: string, parts: readonly Part[]): Promise<void> => {
   ensureMariadb()
   const directory = await mkdtemp(join(tmpdir(), 'latchkey-bench-'))
   const mariadb = await startMariadb()
   try {
-    for (const part of parts) await measurePart(commit, part, { directory, mariadb, rounds: ROUNDS })
+    for (const part of parts)
+      await measurePart(commit, part, { directory: await mkdtemp(join(directory, `${part}-`)), mariadb })
   } finally {
     await mariadb.stop()
     await rm(directory, { recursive: true, force: true })
   }
 }
 
-const measurePart = async <Name extends Part>(commit: string, name: Name, bench: Bench): Promise<void> => {
+const measurePart = async <Name extends Part>(
+  commit: string,
+  name: Name,
+  place: Omit<Bench, 'rounds'>,
+): Promise<void> => {
+  const bench = { ...place, rounds: ROUNDS[name] }
   const beganMs = performance.now()
   const figures = await PARTS[name](bench, say)
   keepPart(commit, name, { rounds: bench.rounds, figures })

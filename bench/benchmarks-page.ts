@@ -51,9 +51,6 @@ const section = <Name extends Part>(
   const kept = keptPart(commit, name)
   const command = `\`make bench PART=${name}\``
   if (kept === undefined) return `Not measured at this commit: ${command}`
-  const rounds = ONCE.has(name) ? '' : `, ${kept.rounds} rounds`
-  return `${words(kept.figures)}\n\nCommand: ${command}${rounds}`
+  const rounds = kept.rounds === 1 ? 'once' : `${kept.rounds} rounds`
+  return `${words(kept.figures)}\n\nCommand: ${command}, ${rounds}`
 }
-
-/** Those that go by no rounds, or by their own. */
-const ONCE: ReadonlySet<Part> = new Set(['phases', 'startup'])

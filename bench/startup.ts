@@ -4,34 +4,34 @@ import { mkdtemp, readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { startLatchkey } from './asked.ts'
 import { prepareStore } from './prepare-store.ts'
-import { residentBytes } from './processes.ts'
+import { cpuSeconds, residentBytes } from './processes.ts'
 import { createRounds } from './rounds.ts'
 import type { Spread } from './statistics.ts'
 
 export type StartupFigures = Readonly<{
-  starts: readonly Readonly<{ name: string; ms: Spread; mib: Spread }>[]
+  starts: readonly Readonly<{ name: string; ms: Spread; cpuMs: Spread; mib: Spread }>[]
   /** How many files of each package are loaded when Latchkey says that it serves, on SQLite. */
   packages: readonly Readonly<{ name: string; files: Readonly<Record<'lane' | 'grpc-js', number>> }>[]
 }>
 
-const STARTS = 11
 const TRANSPORTS = ['lane', 'grpc-js'] as const
 const LATCHKEY = resolve(import.meta.dirname, '../bin/latchkey')
 const HOOK = resolve(import.meta.dirname, 'list-modules.ts')
 
 export const measureStartup = async (
-  { directory }: Readonly<{ directory: string }>,
+  { directory, rounds: starts }: Readonly<{ directory: string; rounds: number }>,
   say: (sentence: string) => void,
 ): Promise<StartupFigures> => {
   const url = `sqlite:${join(directory, 'startup.db')}`
   await prepareStore(url, { keys: [[]] })
   const rounds = createRounds()
-  say(`Starts, ${STARTS} of each`)
-  for (let round = 0; round < STARTS; round += 1) {
+  say(`Starts, ${starts} of each`)
+  for (let round = 0; round < starts; round += 1) {
     for (const transport of TRANSPORTS) {
       const beganMs = performance.now()
       const { pid, stop } = await startLatchkey(transport, directory, url)
       rounds.add(`${transport}: ms`, performance.now() - beganMs)
+      rounds.add(`${transport}: cpu`, (cpuSeconds(pid) ?? Number.NaN) * 1_000)
       rounds.add(`${transport}: mib`, residentBytes(pid) / 2 ** 20)
       await stop()
     }
@@ -42,6 +42,7 @@ export const measureStartup = async (
   const start = (name: string, series: string) => ({
     name,
     ms: rounds.spread(`${series}: ms`),
+    cpuMs: rounds.spread(`${series}: cpu`),
     mib: rounds.spread(`${series}: mib`),
   })
   return {
