@@ -60,10 +60,13 @@ const attributeField = (cursor: WireCursor, tag: number, notes: AttributeNotes):
   } else if (tag === 82) {
     const empty = { keyFrom: 0, keyTo: 0, valueFrom: 0, valueTo: 0 }
     const entry = readMessage(cursor, cursor.messageEnd(), empty, entryField)
-    if (GUARDRAILS_EXTENSION.compare(cursor.bytes, entry.keyFrom, entry.keyTo) === 0) notes.guardrails = entry
+    if (isGuardrails(cursor.bytes, entry)) notes.guardrails = entry
   } else return false
   return true
 }
+
+const isGuardrails = (bytes: Buffer, { keyFrom, keyTo }: EntryNotes): boolean =>
+  keyTo - keyFrom === GUARDRAILS_EXTENSION.length && GUARDRAILS_EXTENSION.compare(bytes, keyFrom, keyTo) === 0
 
 const requestField = (cursor: WireCursor, tag: number, notes: RequestNotes): boolean => {
   if (tag === 10) {
