@@ -22,7 +22,9 @@ afterEach(async () => {
   await rig?.close()
 })
 
-test(`a worker is killed ${KILLS} times at ${REQUESTS_PER_SECOND} requests a second: none fails, each is replaced`, async () => {
+test(`a worker is killed ${KILLS} times at ${REQUESTS_PER_SECOND} requests a second: none fails, each is replaced`, {
+  timeout: 540_000,
+}, async () => {
   const version = ENVOYS.at(-1) ?? ''
   rig = await startRestartRig({ version, recipe: 'workers', sockets: WORKER_SOCKETS, patient: !PROVE })
   workers = startWorkers(rig)
