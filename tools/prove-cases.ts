@@ -132,6 +132,11 @@ export const CASES: readonly Case[] = [
     files: ['test/chaos/fuzz.test.ts'],
   },
   {
+    name: 'lane-requests',
+    guarantee: '1,000,000 requests through a real Envoy over the lane: all answered, no error of HTTP/2',
+    files: ['test/chaos/lane-envoy.test.ts'],
+  },
+  {
     name: 'overload',
     guarantee:
       'Ten times as many unknown keys as known ones: four look-ups at once; three times as many Checks as can be answered',
