@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { readCheckRequest } from '../../src/grpc/check-reader.ts'
 import { CheckRequest } from '../../src/grpc/gen/envoy/service/auth/v3/external_auth.ts'
+import { aCheckRequest } from '../support/check-requests.ts'
 import { toAuthRequest } from '../support/decoded-check.ts'
 import { recordFigure } from '../support/figures.ts'
 import { createRandom, damaged } from '../support/fuzz-random.ts'
@@ -102,6 +103,15 @@ describe.each(RECORDED)('%s', (name, bytes) => {
       isAlike(changed)
     }
   })
+})
+
+it('is refused when its last header line, with which all of it ends, breaks off', () => {
+  for (const asMap of [false, true]) {
+    const message = aCheckRequest({ method: '', path: '', asMap, headers: [['authorization', 'Bearer x']] })
+    const bytes = Buffer.from(CheckRequest.encode(message).finish())
+    for (let end = 1; end < bytes.length; end += 1)
+      expect(readBoth(bytes.subarray(0, end)), `${end} bytes`).toEqual(['refused', 'refused'])
+  }
 })
 
 describe('a CheckRequest is read as the generated codec reads it', () => {
