@@ -275,6 +275,12 @@ describe('an error of a stream', () => {
       [headers(1), frame(TYPE.priority, 0, 1, Buffer.alloc(4))],
       ERROR.frameSize,
     ],
+    [
+      'trailers that are malformed',
+      [headers(1), headers(1, headerBlock([['X-Last', 'word']]), FLAG.endHeaders | FLAG.endStream)],
+      ERROR.protocol,
+    ],
+    ['a second head that ends nothing', [headers(1), headers(1, headerBlock([['x', 'y']]))], ERROR.protocol],
   ])('%s resets it alone', async (_name, frames, code) => {
     const { client } = await connected()
     client.send(...frames)
@@ -284,6 +290,18 @@ describe('an error of a stream', () => {
   })
 })
 
+test('what was on its way when a stream was reset is passed over', async () => {
+  const { client, broken } = await connected()
+  const trailing = headers(1, headerBlock([['x', 'y']]), FLAG.endHeaders | FLAG.endStream)
+  client.send(headers(1), uint32Frame(TYPE.windowUpdate, 1, 0), frame(TYPE.data, 0, 1, HELLO), trailing)
+  await client.next(isReset(1))
+  client.send(headers(3), data(3, HELLO))
+  await answerOf(client, 3)
+  client.socket.end()
+  expect((await client.ended()).filter(({ stream }) => stream === 1)).toEqual([])
+  expect(broken).toEqual([])
+})
+
 describe('an error of the connection', () => {
   test.each([
     ['DATA before any head', data(1, HELLO), ERROR.protocol],
@@ -291,6 +309,7 @@ describe('an error of the connection', () => {
     ['a head on an even stream', headers(2), ERROR.protocol],
     ['a head that is interrupted', Buffer.concat([headers(1, HEAD, 0), headers(3)]), ERROR.protocol],
     ['a CONTINUATION of nothing', frame(TYPE.continuation, 4, 1, HEAD), ERROR.protocol],
+    ['a head after the end', Buffer.concat([headers(1), data(1, HELLO), headers(1)]), ERROR.streamClosed],
     ['a push', frame(TYPE.pushPromise, 4, 1, HEAD), ERROR.protocol],
     ['a head that is no block', headers(1, Buffer.from([0xbe])), ERROR.compression],
     ['a frame that is too large', frame(TYPE.data, 0, 1, Buffer.alloc(16_385)), ERROR.frameSize],
