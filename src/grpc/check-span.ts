@@ -32,7 +32,7 @@ export type StartCheckSpan = (metadata: CallMetadata) => CheckSpan
 /** Whether anything is traced is asked once, now: OpenTelemetry must have started. What is not traced costs nothing. */
 export const createCheckSpans = (): StartCheckSpan => (isTraced() ? startCheckSpan : () => UNTRACED)
 
-export const startCheckSpan: StartCheckSpan = (metadata) => {
+const startCheckSpan: StartCheckSpan = (metadata) => {
   const parent = propagation.extract(ROOT_CONTEXT, metadata, METADATA)
   const span = trace
     .getTracer(INSTRUMENTATION)
