@@ -20,6 +20,7 @@ const ROUNDS: Readonly<Record<Part, number>> = {
   quotas: 3,
   envoy: 5,
   startup: 11,
+  workers: 3,
 }
 
 const measure = async (commit: string, parts: readonly Part[]): Promise<void> => {

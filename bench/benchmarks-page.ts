@@ -3,7 +3,7 @@ import { machine } from '../tools/machine.ts'
 import { barsTable } from './bars.ts'
 import { keptPart } from './kept.ts'
 import { checksSection, quotasSection } from './page-checks.ts'
-import { envoySection, laneSection, phasesSection, startupSection } from './page-lane.ts'
+import { envoySection, laneSection, phasesSection, startupSection, workersSection } from './page-lane.ts'
 import type { Part, PartFigures } from './parts.ts'
 
 export const benchmarksPage = (commit: string): string => `# Benchmarks
@@ -27,6 +27,10 @@ ${section(commit, 'phases', phasesSection)}
 ## Through Envoy
 
 ${section(commit, 'envoy', envoySection)}
+
+## Workers
+
+${section(commit, 'workers', workersSection)}
 
 ## Starts
 

@@ -6,6 +6,7 @@ import type { PhaseFigures } from './profile.ts'
 import type { StartupFigures } from './startup.ts'
 import type { Spread } from './statistics.ts'
 import { inWords, rounded } from './statistics.ts'
+import type { WorkersFigures } from './workers.ts'
 
 export const laneSection = ({ h2load, withoutGo, throughput, memory, latency }: LaneFigures): string =>
   `The server has one core, who asks it has the other and shares it with MariaDB; one connection on a socket file, 256 Checks in flight, 19 headers
@@ -66,6 +67,20 @@ ${markdownTable(
     inWords(rate),
     ...(at === 0 ? ['–', '–'] : [inWords(addedP50Ms), inWords(addedP99Ms)]),
   ]),
+)}`
+
+export const workersSection = ({ cpu, rate, supervisorMib }: WorkersFigures): string =>
+  `Over the lane, on MariaDB: two workers and what watches over them beside one process, the processor time of all of them. What watches takes
+${rounded(supervisorMib)} MiB.
+
+${markdownTable(
+  ['Processor time of a Check, µs', 'one process', 'two workers', 'two over one'],
+  cpu.map(({ name, one, two, ratio }) => [name, inWords(one), inWords(two), inWords(ratio)]),
+)}
+
+${markdownTable(
+  ['Checks/s', 'one process', 'two workers'],
+  rate.map(({ name, one, two }) => [name, inWords(one), inWords(two)]),
 )}`
 
 export const startupSection = ({ starts, packages }: StartupFigures): string =>

@@ -12,6 +12,8 @@ import type { QuotaFigures } from './quota.ts'
 import { measureQuotas } from './quota.ts'
 import type { StartupFigures } from './startup.ts'
 import { measureStartup } from './startup.ts'
+import type { WorkersFigures } from './workers.ts'
+import { measureWorkers } from './workers.ts'
 
 export type PartFigures = Readonly<{
   lane: LaneFigures
@@ -20,6 +22,7 @@ export type PartFigures = Readonly<{
   quotas: QuotaFigures
   envoy: EnvoyFigures
   startup: StartupFigures
+  workers: WorkersFigures
 }>
 
 export type Part = keyof PartFigures
@@ -36,6 +39,7 @@ export const PARTS: Readonly<{ [Name in Part]: Measure<PartFigures[Name]> }> = {
   quotas: measureQuotas,
   envoy: measureEnvoy,
   startup: measureStartup,
+  workers: measureWorkers,
 }
 
 export const isPart = (name: string): name is Part => Object.hasOwn(PARTS, name)
