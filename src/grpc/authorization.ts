@@ -24,7 +24,7 @@ import type { CallMetadata } from './check-span.ts'
 import { createCheckSpans } from './check-span.ts'
 import { deadlineOf } from './deadline.ts'
 import type { DecisionLog } from './decision-log.ts'
-import { CheckResponse } from './gen/envoy/service/auth/v3/external_auth.ts'
+import { encodeAnswer } from './encode-answer.ts'
 import type { LimitReport } from './limit-report.ts'
 
 /**
@@ -86,7 +86,9 @@ export const createAuthorization = (options: AuthorizationOptions, deps: Authori
       deps.reportLimits(outcome.decision, { decisionId, span })
       span.end(outcome, { decisionId, call, statusCode: replied.error?.code ?? status.OK })
       deps.logDecision(outcome, { decisionId, traceId: span.traceId, durationMs, call })
-      metrics.ended({ ...labelsOf(outcome), durationMs, ...call })
+      const { decision, reason } = labelsOf(outcome)
+      const { cache, storeReads, storeWrites } = call
+      metrics.ended({ decision, reason, durationMs, cache, storeReads, storeWrites })
     }
     const decided = context.with(span.context, () => decide(asked.bytes, call, deps))
     // What is in memory is answered in the turn in which it was asked.
@@ -172,19 +174,14 @@ const encode = (
       undecided !== undefined && failureAnswer === 'error_response'
         ? toErrorResponse(undecided, responding)
         : toCheckResponse(outcome.decision, responding)
-    return { reply: { error: undefined, response: bytesOf(response) }, outcome }
+    return { reply: { error: undefined, response: encodeAnswer(response) }, outcome }
   } catch (error) {
     const bug = outcomeOfError(error, outcome.request)
     return {
-      reply: { error: undefined, response: bytesOf(toCheckResponse(bug.decision, responding)) },
+      reply: { error: undefined, response: encodeAnswer(toCheckResponse(bug.decision, responding)) },
       outcome: bug,
     }
   }
-}
-
-const bytesOf = (response: CheckResponse): Buffer => {
-  const bytes = CheckResponse.encode(response).finish()
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
 const labelsOf = ({ decision }: CheckOutcome) => ({
