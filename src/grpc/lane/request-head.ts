@@ -22,12 +22,15 @@ const OF_CONNECTIONS = new Set([
   'transfer-encoding',
   'upgrade',
 ])
-const UPPER_CASE = /[A-Z]/
+/** 8.2.1: a token without upper case; what separates lines where fields are lines, in no value. */
+const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/
+const SEPARATES = /[\0\r\n]/
 
 /** `malformed` is an error of the stream (8.1.1). */
 export const judgeHead = (fields: readonly Field[]): RequestHead | 'malformed' => {
   const pseudo = new Map<string, string>()
   const metadata = new Map<string, string>()
+  if (fields.some(([, value]) => SEPARATES.test(value))) return 'malformed'
   for (const [name, value] of fields)
     if (!name.startsWith(':')) {
       if (!isRegular(name, value)) return 'malformed'
@@ -46,10 +49,7 @@ export const judgeHead = (fields: readonly Field[]): RequestHead | 'malformed' =
 }
 
 const isRegular = (name: string, value: string): boolean =>
-  name !== '' &&
-  !UPPER_CASE.test(name) &&
-  !OF_CONNECTIONS.has(name) &&
-  (name !== 'te' || value === 'trailers')
+  NAME.test(name) && !OF_CONNECTIONS.has(name) && (name !== 'te' || value === 'trailers')
 
 const httpErrorOf = (method: string | undefined, contentType = ''): 405 | 415 | undefined => {
   if (method !== 'POST') return 405
@@ -58,7 +58,7 @@ const httpErrorOf = (method: string | undefined, contentType = ''): 405 | 415 | 
 
 /** Trailers of a request have no pseudo-fields (8.1). */
 export const areTrailers = (fields: readonly Field[]): boolean =>
-  fields.every(([name]) => !name.startsWith(':') && !UPPER_CASE.test(name))
+  fields.every(([name, value]) => NAME.test(name) && !SEPARATES.test(value))
 
 const UNIT_MS: Readonly<Record<string, number>> = {
   H: 3_600_000,

@@ -243,6 +243,13 @@ describe('an error of a stream', () => {
       ]),
     ],
     ['an upper-case name', head(['X-Name', '1'])],
+    ['an empty name', head(['', '1'])],
+    ['a name that is no token', head(['x name', '1'])],
+    ['a name that ends a line', head(['x\n', '1'])],
+    ['a value that ends a line', head(['x', 'a\r'])],
+    ['a value of two lines', head(['x', 'a\nb'])],
+    ['a value with NUL', head(['x', 'a\0'])],
+    ['a path of two lines', headOf('/echo\r\n')],
     ['a field of connections', head(['connection', 'close'])],
     ['a te that is no trailers', head(['te', 'gzip'])],
   ])('%s resets it alone', async (_name, block) => {
@@ -278,6 +285,16 @@ describe('an error of a stream', () => {
     [
       'trailers that are malformed',
       [headers(1), headers(1, headerBlock([['X-Last', 'word']]), FLAG.endHeaders | FLAG.endStream)],
+      ERROR.protocol,
+    ],
+    [
+      'trailers of two lines',
+      [headers(1), headers(1, headerBlock([['x-last', 'a\nb']]), FLAG.endHeaders | FLAG.endStream)],
+      ERROR.protocol,
+    ],
+    [
+      'trailers with a pseudo-field',
+      [headers(1), headers(1, headerBlock([[':path', '/']]), FLAG.endHeaders | FLAG.endStream)],
       ERROR.protocol,
     ],
     ['a second head that ends nothing', [headers(1), headers(1, headerBlock([['x', 'y']]))], ERROR.protocol],
@@ -336,6 +353,14 @@ describe('an error of the connection', () => {
     expect((await client.next(isGoaway)).payload.readUInt32BE(4)).toBe(code)
     await client.ended()
     expect(broken).toHaveLength(1)
+  })
+
+  test('a head after the end of a call that is not answered yet ends it by GOAWAY', async () => {
+    const { port } = await aLane({ '/waits': () => {} })
+    const client = await aFrameClient(port)
+    const trailing = headers(1, headerBlock([['x', 'y']]), FLAG.endHeaders | FLAG.endStream)
+    client.send(headers(1, headOf('/waits')), data(1, HELLO), trailing)
+    expect((await client.next(isGoaway)).payload.readUInt32BE(4)).toBe(ERROR.streamClosed)
   })
 
   test.each([
