@@ -1,6 +1,6 @@
 // What a peer can make us hold or do is bounded, and what is usual in a storm is not beyond it.
 import { expect, test } from 'vitest'
-import { ERROR, TYPE, uint32Frame } from '../../../src/grpc/lane/frame.ts'
+import { ERROR, FLAG, frame, TYPE, uint32Frame } from '../../../src/grpc/lane/frame.ts'
 import { LIMITS } from '../../../src/grpc/lane/limits.ts'
 import type { LaneCall } from '../../../src/grpc/lane/stream.ts'
 import { aFrameClient, aLane, answerOf, data, HEAD, headers, headOf } from '../../support/lane-rig.ts'
@@ -60,6 +60,67 @@ test('more calls at once than there may be are refused, to be sent again, and th
   expect(calls).toHaveLength(LIMITS.concurrentStreams)
   calls[0]?.answer(HELLO)
   expect(await answerOf(client, 1)).toEqual(HELLO)
+})
+
+test('heads are counted while their call lasts, however it ends: more than fit at once pass one after the other', async () => {
+  const { port } = await aLane({ '/waits': () => {} })
+  const client = await aFrameClient(port)
+  client.send(uint32Frame(TYPE.windowUpdate, 0, 0x7000_0000))
+  // Names of the static table by their index: a byte on the wire, far more where it is kept.
+  const names = Array.from({ length: 47 }, (_, at) => 15 + at).filter((index) => !NOT_ALONE.has(index))
+  const more = Buffer.from(names.map((index) => 0x80 | index))
+  const ways = [
+    (stream: number) => [headers(stream, Buffer.concat([HEAD, more])), data(stream, HELLO)],
+    (stream: number) => [
+      headers(stream, Buffer.concat([headOf('/waits'), more])),
+      uint32Frame(TYPE.rstStream, stream, ERROR.cancel),
+    ],
+    (stream: number) => [
+      headers(stream, Buffer.concat([headOf('/waits'), more])),
+      uint32Frame(TYPE.windowUpdate, stream, 0),
+    ],
+  ]
+  const each = Math.ceil(LIMITS.headBytes / (100 * names.length))
+  for (const [at, way] of ways.entries()) {
+    const from = 2 * each * at
+    client.send(many(each, (call) => Buffer.concat(way(from + 2 * call + 1))))
+  }
+  client.send(headers(6 * each + 1, Buffer.concat([HEAD, more])), data(6 * each + 1, HELLO))
+  expect(await answerOf(client, 6 * each + 1)).toEqual(HELLO)
+})
+
+/** content-length, content-type and transfer-encoding, which mean something when they are empty. */
+const NOT_ALONE = new Set([28, 31, 57])
+
+test('padding is given back as it comes, not when its call has come whole', async () => {
+  const { port } = await aLane({}, { monotonicMs: () => 0 })
+  const client = await aFrameClient(port)
+  const padded = frame(TYPE.data, FLAG.padded, 1, Buffer.concat([Buffer.from([255, 0]), Buffer.alloc(255)]))
+  client.send(
+    headers(1),
+    many(4_096, () => padded),
+    frame(TYPE.ping, 0, 0, Buffer.alloc(8)),
+  )
+  // The first one is of the greeting.
+  const isWidened = ({ type }: { type: number }) => type === TYPE.windowUpdate || type === TYPE.ping
+  await client.next(isWidened)
+  const widened = await client.next(isWidened)
+  expect([widened.type, widened.stream, widened.payload.readUInt32BE(0)]).toEqual([
+    TYPE.windowUpdate,
+    0,
+    4_096 * 256,
+  ])
+})
+
+test('of streams that were reset the latest are remembered, and no more', async () => {
+  const { port } = await aLane({}, { monotonicMs: () => 0 })
+  const client = await aFrameClient(port)
+  const last = 2 * LIMITS.rememberedResets + 1
+  client.send(many(LIMITS.rememberedResets + 1, (at) => headers(2 * at + 1, Buffer.from([0x83]))))
+  await client.next(({ type, stream }) => type === TYPE.rstStream && stream === last)
+  client.send(data(last, HELLO), data(3, HELLO), data(1, HELLO))
+  const { stream, payload } = await client.next(({ type }) => type === TYPE.rstStream)
+  expect([stream, payload.readUInt32BE(0)]).toEqual([1, ERROR.streamClosed])
 })
 
 test('a peer that sends and never reads is cut, and its calls are cancelled', async () => {
