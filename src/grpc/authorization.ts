@@ -1,6 +1,5 @@
 // The Check RPC, whatever carries it: decode, deadline, span, check, encode.
 import { randomUUID } from 'node:crypto'
-import { status } from '@grpc/grpc-js'
 import { context } from '@opentelemetry/api'
 import type { AuthRequest } from '../check/auth-request.ts'
 import { clientShapeOf } from '../check/client-shape.ts'
@@ -26,6 +25,8 @@ import { deadlineOf } from './deadline.ts'
 import type { DecisionLog } from './decision-log.ts'
 import { encodeAnswer } from './encode-answer.ts'
 import type { LimitReport } from './limit-report.ts'
+import type { StatusCode } from './status-code.ts'
+import { STATUS_CODE } from './status-code.ts'
 
 /**
  * How "cannot know" is told: by a 503 of ours, or in a form that leaves the choice to Envoy's failure mode.
@@ -64,7 +65,7 @@ export type AskedCheck = Readonly<{
 /** `error` undefined: `response` is an encoded CheckResponse. */
 export type CheckReply =
   | Readonly<{ error: undefined; response: Buffer }>
-  | Readonly<{ error: Readonly<{ code: status; details: string }> }>
+  | Readonly<{ error: Readonly<{ code: StatusCode; details: string }> }>
 
 /** Replies once. Returns what must be called when the caller leaves; after the reply it means nothing. */
 export type AnswerCheck = (asked: AskedCheck, reply: (reply: CheckReply) => void) => () => void
@@ -84,7 +85,7 @@ export const createAuthorization = (options: AuthorizationOptions, deps: Authori
       reply(replied)
       const durationMs = clock.monotonicMs() - beganMs
       deps.reportLimits(outcome.decision, { decisionId, span })
-      span.end(outcome, { decisionId, call, statusCode: replied.error?.code ?? status.OK })
+      span.end(outcome, { decisionId, call, statusCode: replied.error?.code ?? STATUS_CODE.OK })
       deps.logDecision(outcome, { decisionId, traceId: span.traceId, durationMs, call })
       const { decision, reason } = labelsOf(outcome)
       const { cache, storeReads, storeWrites } = call
@@ -166,7 +167,7 @@ const encode = (
   const undecided =
     outcome.kind === 'unknown' && outcome.decision.outcome === 'deny' ? outcome.decision : undefined
   if (undecided !== undefined && failureAnswer === 'grpc_error')
-    return { reply: { error: { code: status.UNAVAILABLE, details: undecided.reason } }, outcome }
+    return { reply: { error: { code: STATUS_CODE.UNAVAILABLE, details: undecided.reason } }, outcome }
   try {
     if (outcome.decision.outcome === 'allow')
       return { reply: { error: undefined, response: encodeAllow(outcome.decision, responding) }, outcome }

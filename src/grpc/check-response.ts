@@ -1,6 +1,5 @@
 // Decision to CheckResponse, through one builder that cannot leave the status unset: to Envoy an unset one
 // means allowed.
-import { status } from '@grpc/grpc-js'
 import type { Allow, ClientShape, Decision, Deny, Listing } from '../check/decision.ts'
 import { REASONS } from '../check/decision.ts'
 import { redacted } from '../kernel/redacted.ts'
@@ -13,6 +12,7 @@ import type {
 import { overwriting } from './header-options.ts'
 import { modelListBody } from './model-list.ts'
 import { rateLimitHeaders, softLimitHeaders } from './rate-limit-headers.ts'
+import { STATUS_CODE } from './status-code.ts'
 import { upstreamHeaders } from './upstream-headers.ts'
 
 /** What later filters and the access log may know of a decision. */
@@ -59,21 +59,21 @@ const respond = (httpResponse: HttpResponse, facts: Facts): Answer => ({
 })
 
 const STATUS_CODES: Readonly<Record<number, number>> = {
-  400: status.INVALID_ARGUMENT,
-  401: status.UNAUTHENTICATED,
-  403: status.PERMISSION_DENIED,
-  413: status.INVALID_ARGUMENT,
-  429: status.RESOURCE_EXHAUSTED,
-  500: status.INTERNAL,
-  503: status.UNAVAILABLE,
+  400: STATUS_CODE.INVALID_ARGUMENT,
+  401: STATUS_CODE.UNAUTHENTICATED,
+  403: STATUS_CODE.PERMISSION_DENIED,
+  413: STATUS_CODE.INVALID_ARGUMENT,
+  429: STATUS_CODE.RESOURCE_EXHAUSTED,
+  500: STATUS_CODE.INTERNAL,
+  503: STATUS_CODE.UNAVAILABLE,
 }
 
 /** OK for an Allow alone; whatever else is answered, a listing too, is a refusal to Envoy. */
 const statusCodeOf = (httpResponse: HttpResponse): number => {
-  if (httpResponse.$case === 'okResponse') return status.OK
+  if (httpResponse.$case === 'okResponse') return STATUS_CODE.OK
   const code = httpResponse.value.status?.code ?? 0
   if (code < 200) throw new Error(`HTTP status ${code} would pass for an Allow`)
-  return STATUS_CODES[code] ?? status.PERMISSION_DENIED
+  return STATUS_CODES[code] ?? STATUS_CODE.PERMISSION_DENIED
 }
 
 const passed = (allow: Allow, { credentialHeaders, nowMs }: ResponseContext): OkHttpResponse => {

@@ -1,6 +1,5 @@
 // One server span for each Check: a child of Envoy's, told by the gRPC metadata and never by the client's own
 // headers.
-import { status } from '@grpc/grpc-js'
 import type { Context, Span, TextMapGetter } from '@opentelemetry/api'
 import {
   isSpanContextValid,
@@ -14,6 +13,8 @@ import type { Call } from '../kernel/call.ts'
 import type { NearLimit } from '../quota/soft-limit.ts'
 import { ATTRIBUTE, EVENT, INSTRUMENTATION, SPAN } from '../telemetry/names.ts'
 import type { CheckOutcome } from './check-outcome.ts'
+import type { StatusCode } from './status-code.ts'
+import { STATUS_CODE } from './status-code.ts'
 
 export type CheckSpan = Readonly<{
   /** In it, what the store does becomes a child. */
@@ -21,7 +22,10 @@ export type CheckSpan = Readonly<{
   /** undefined when nothing is traced. */
   traceId: string | undefined
   softLimitReached(near: NearLimit): void
-  end(outcome: CheckOutcome, facts: Readonly<{ decisionId: string; call: Call; statusCode: status }>): void
+  end(
+    outcome: CheckOutcome,
+    facts: Readonly<{ decisionId: string; call: Call; statusCode: StatusCode }>,
+  ): void
 }>
 
 /** Fields that came with a call, by lower-case name. */
@@ -75,6 +79,10 @@ const METADATA: TextMapGetter<CallMetadata> = {
   get: (metadata, key) => metadata.get(key),
 }
 
+const STATUS_NAMES = new Map<StatusCode, string>(
+  Object.entries(STATUS_CODE).map(([name, code]) => [code, name]),
+)
+
 const describe: (span: Span, ...end: Parameters<CheckSpan['end']>) => void = (
   span,
   { kind, decision },
@@ -82,7 +90,7 @@ const describe: (span: Span, ...end: Parameters<CheckSpan['end']>) => void = (
 ) => {
   const { key } = decision
   span.setAttributes({
-    [ATTRIBUTE.rpcStatusCode]: status[statusCode],
+    [ATTRIBUTE.rpcStatusCode]: STATUS_NAMES.get(statusCode),
     [ATTRIBUTE.decision]: decision.outcome,
     [ATTRIBUTE.decisionId]: decisionId,
     [ATTRIBUTE.cache]: call.cache,

@@ -1,7 +1,6 @@
 // Headers as Envoy is told to set them; every value is checked here, because Envoy answers 503 to a control
 // byte.
 import type { HeaderValueOption } from './gen/envoy/config/core/v3/base.ts'
-import { HeaderValueOption_HeaderAppendAction } from './gen/envoy/config/core/v3/base.ts'
 
 /** Pairs of a lower-case name and a value, each name once; a Map is such. */
 export type Headers = Iterable<readonly [string, string]>
@@ -16,6 +15,8 @@ export const overwriting = (headers: Headers): readonly HeaderValueOption[] =>
 const NAME = /^[a-z0-9_-]+$/
 const VALUE = /^[\x20-\x7e]*$/
 const NO_BYTES = Buffer.alloc(0)
+/** A HeaderAppendAction; for this one number the generated code is not loaded. */
+const OVERWRITE_IF_EXISTS_OR_ADD = 2
 
 /** Throws when the name or the value has a byte that cannot stand in a header. */
 export const assertSendable = (name: string, value: string): void => {
@@ -30,6 +31,6 @@ const overwrite = (key: string, value: string): HeaderValueOption => {
   return {
     header: { key, value, rawValue: NO_BYTES },
     append: false,
-    appendAction: HeaderValueOption_HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
+    appendAction: OVERWRITE_IF_EXISTS_OR_ADD,
   }
 }

@@ -1,19 +1,19 @@
 // What the lane answers: Check and health.
-import { BinaryReader } from '@bufbuild/protobuf/wire'
 import type { AnswerCheck } from './authorization.ts'
-import { AuthorizationService } from './gen/envoy/service/auth/v3/external_auth.ts'
-import { HealthCheckRequest, HealthCheckResponse, HealthService } from './gen/grpc/health/v1/health.ts'
 import type { Health } from './health.ts'
-import { servingStatus } from './health-service.ts'
+import { HEALTH_CHECK_PATH, HEALTH_WATCH_PATH, healthResponse, readHealthRequest } from './health-messages.ts'
 import { STATUS } from './lane/grpc-status.ts'
 import type { LaneMethod } from './lane/lane.ts'
 
 export const laneMethods = (answerCheck: AnswerCheck, health: Health): ReadonlyMap<string, LaneMethod> =>
   new Map([
-    [AuthorizationService.check.path, checkMethod(answerCheck)],
-    [HealthService.check.path, healthMethod(health)],
-    [HealthService.watch.path, watchMethod(health)],
+    [CHECK_PATH, checkMethod(answerCheck)],
+    [HEALTH_CHECK_PATH, healthMethod(health)],
+    [HEALTH_WATCH_PATH, watchMethod(health)],
   ])
+
+/** The generated service says the same, but brings grpc-js. */
+const CHECK_PATH = '/envoy.service.auth.v3.Authorization/Check'
 
 const checkMethod =
   (answerCheck: AnswerCheck): LaneMethod =>
@@ -34,7 +34,7 @@ const healthMethod =
     const serving = service === undefined ? undefined : health.isServing(service)
     if (service === undefined) call.end(STATUS.internal, 'the message cannot be read')
     else if (serving === undefined) call.end(STATUS.notFound, 'no such service')
-    else call.answer(encoded(serving))
+    else call.answer(healthResponse(serving))
   }
 
 const watchMethod =
@@ -43,7 +43,7 @@ const watchMethod =
     const service = serviceIn(message)
     if (service === undefined) return call.end(STATUS.internal, 'the message cannot be read')
     const stop = health.watch(service, {
-      tell: (serving) => call.send(encoded(serving)),
+      tell: (serving) => call.send(healthResponse(serving)),
       end: () => call.end(STATUS.ok, ''),
     })
     call.onCancelled(stop)
@@ -51,11 +51,8 @@ const watchMethod =
 
 const serviceIn = (message: Buffer): string | undefined => {
   try {
-    return HealthCheckRequest.decode(new BinaryReader(message)).service
+    return readHealthRequest(message)
   } catch {
     return undefined
   }
 }
-
-const encoded = (serving: boolean | undefined): Uint8Array =>
-  HealthCheckResponse.encode({ status: servingStatus(serving) }).finish()

@@ -10,14 +10,12 @@ import type { Logger } from '../telemetry/logger.ts'
 import type { AuthorizationDeps, AuthorizationOptions } from './authorization.ts'
 import { createAuthorization } from './authorization.ts'
 import { createDecisionLog } from './decision-log.ts'
-import { createGrpcTransport } from './grpc-transport.ts'
 import type { Health } from './health.ts'
 import { createHealth } from './health.ts'
-import { createLaneTransport } from './lane-transport.ts'
 import { createLimitReport } from './limit-report.ts'
 import type { Plaintext, TlsOptions } from './server-credentials.ts'
 import { bindSocketFile } from './socket-file.ts'
-import type { Transport } from './transport.ts'
+import type { Answering, Transport } from './transport.ts'
 
 export type GrpcServerOptions = AuthorizationOptions &
   Readonly<{
@@ -79,10 +77,7 @@ export const startGrpcServer = async (
   })
   const answering = { answerCheck, health, clock: deps.clock, log: deps.log }
   const carriedBy = mayUseLane(address, options) ? 'lane' : 'grpc-js'
-  const transport =
-    carriedBy === 'lane'
-      ? createLaneTransport(address, options, answering)
-      : await createGrpcTransport(address, options, answering)
+  const transport = await createTransport(carriedBy, address, options, answering)
   const bound = await listen(transport, address, options, deps.log)
   let draining: Promise<void> | undefined
   return {
@@ -99,6 +94,21 @@ const SOFT_LIMITS_TOLD = 100_000
 /** It trusts its peer, and has no TLS: for who may reach a socket file, or the loopback. */
 const mayUseLane = (address: ListenAddress, { transport, tls }: GrpcServerOptions): boolean =>
   transport === 'lane' && tls === undefined && (address.kind === 'unix' || isLoopback(address.host))
+
+/** Loads one of the two: grpc-js is a quarter of what a process on SQLite would load besides. */
+const createTransport = async (
+  carriedBy: GrpcServer['transport'],
+  address: ListenAddress,
+  options: GrpcServerOptions,
+  answering: Answering,
+): Promise<Transport> => {
+  if (carriedBy === 'lane') {
+    const { createLaneTransport } = await import('./lane-transport.ts')
+    return createLaneTransport(address, options, answering)
+  }
+  const { createGrpcTransport } = await import('./grpc-transport.ts')
+  return createGrpcTransport(address, options, answering)
+}
 
 const listen = async (
   transport: Transport,
