@@ -1,9 +1,11 @@
 // A lane that is attacked over one connection while another asks it without pause, and what came of both.
+import type { ChildProcessByStdio } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect } from 'vitest'
+import type { Readable, Writable } from 'node:stream'
+import { afterAll, expect } from 'vitest'
 import { TYPE, uint32Frame } from '../../src/grpc/lane/frame.ts'
 import { onClose } from './closing.ts'
 import type { FrameClient } from './lane-rig.ts'
@@ -30,20 +32,8 @@ const MOST_MIB = 400
 export const anAttackedLane = async (
   settings: readonly (readonly [number, number])[] = [],
 ): Promise<AttackedLane> => {
-  // What is never freed ends it.
-  const child = spawn(
-    process.execPath,
-    ['--max-old-space-size=128', join(import.meta.dirname, 'lane-process.ts')],
-    {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    },
-  )
-  const exited = once(child, 'exit')
-  onClose(async () => {
-    child.stdin.end()
-    await exited
-  })
-  const port = Number(String(await once(child.stdout, 'data')))
+  const { child, port, end } = await (OWN_PROCESS ? aProcess() : sharedProcess())
+  if (OWN_PROCESS) onClose(end)
   const attacker = await aFrameClient(port, { settings })
   const other = await aFrameClient(port)
   other.send(uint32Frame(TYPE.windowUpdate, 0, 0x7000_0000))
@@ -77,6 +67,41 @@ export const anAttackedLane = async (
     peakMib,
   }
 }
+
+/** To each attack a process of its own, which takes longer than most attacks; else all of a file have one. */
+const OWN_PROCESS = process.env['LATCHKEY_PROVE'] === '1'
+
+type LaneProcess = Readonly<{
+  child: ChildProcessByStdio<Writable, Readable, null>
+  port: number
+  end: () => Promise<unknown>
+}>
+
+const aProcess = async (): Promise<LaneProcess> => {
+  const child = spawn(
+    process.execPath,
+    // What is never freed ends it.
+    ['--max-old-space-size=128', join(import.meta.dirname, 'lane-process.ts')],
+    { stdio: ['pipe', 'pipe', 'inherit'] },
+  )
+  const exited = once(child, 'exit')
+  const port = Number(String(await once(child.stdout, 'data')))
+  return {
+    child,
+    port,
+    end() {
+      child.stdin.end()
+      return exited
+    },
+  }
+}
+
+let shared: Promise<LaneProcess> | undefined
+const sharedProcess = (): Promise<LaneProcess> => {
+  shared ??= aProcess()
+  return shared
+}
+afterAll(async () => (await shared)?.end())
 
 /** One question after the other until it is stopped, which says how many were answered; one that is not rejects. */
 const ask = (client: FrameClient): (() => Promise<number>) => {

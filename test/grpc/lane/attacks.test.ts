@@ -18,9 +18,15 @@ import { data, HEAD, headers, headOf } from '../../support/lane-rig.ts'
 const NOTHING = new Uint8Array()
 const HELLO = Buffer.from('hello')
 const PROVE = process.env['LATCHKEY_PROVE'] === '1'
-const FLOOD = PROVE ? 200_000 : 55_000
-const HEADS = PROVE ? 20_000 : 2_000
+/** More than the lane takes of one connection in a second. */
+const FLOOD = PROVE ? 200_000 : 51_000
+const HEADS = PROVE ? 20_000 : 400
+/** Those of 30 KB; a tenth of 10,000 fits. */
+const LARGE_HEADS = PROVE ? 10_000 : 2_000
+/** Bytes that are dribbled, to 2,000 calls. */
+const DRIBBLED = PROVE ? 1_000 : 200
 const WAITS = headOf('/waits')
+const NINE_BYTES = headOf('/echo', [['content-length', '9']])
 
 const many = (count: number, one: (at: number) => Uint8Array): Buffer =>
   Buffer.concat(Array.from({ length: count }, (_, at) => one(at)))
@@ -75,8 +81,7 @@ describe('what makes work and brings none ends its connection, calmly', () => {
     ],
     [
       'CVE-2025-8671, MadeYouReset by a length that is not kept',
-      (at) =>
-        both(headers(streamAt(at), headOf('/echo', [['content-length', '9']])), data(streamAt(at), HELLO)),
+      (at) => both(headers(streamAt(at), NINE_BYTES), data(streamAt(at), HELLO)),
     ],
     ['CVE-2019-9514, reset flood by malformed heads', (at) => headers(streamAt(at), pseudoTwice)],
     ['CVE-2019-9515, SETTINGS', () => settingsFrame([])],
@@ -136,7 +141,7 @@ describe('heads', () => {
 
   test('large ones of many calls that never end are refused, and their connection goes on', async () => {
     const lane = await anAttackedLane()
-    for (let at = 0; at < 10_000; at += 100)
+    for (let at = 0; at < LARGE_HEADS; at += 100)
       await lane.flood(
         many(100, (more) => {
           const value = `${at + more}`.padEnd(30_000, 'x')
@@ -150,7 +155,7 @@ describe('heads', () => {
     const refused = await lane.attacker.next(({ type }) => type === TYPE.rstStream)
     expect(refused.payload.readUInt32BE(0)).toBe(ERROR.refusedStream)
     await lane.flood(uint32Frame(TYPE.rstStream, 1, ERROR.cancel))
-    await lane.expectGoesOn(20_001)
+    await lane.expectGoesOn(streamAt(LARGE_HEADS))
     await lane.expectUnharmed()
   })
 })
@@ -207,14 +212,14 @@ describe('windows', () => {
     const lane = await anAttackedLane()
     const streams = 2_000
     await lane.flood(many(streams, (at) => headers(streamAt(at))))
-    for (let round = 0; round < 100; round += 1)
+    for (let round = 0; round < DRIBBLED / 10; round += 1)
       await lane.flood(
         many(streams * 10, (at) => frame(TYPE.data, 0, streamAt(at % streams), Buffer.from([0]))),
       )
     await lane.expectGoesOn(streamAt(streams))
     await lane.expectUnharmed()
     recordFigure({
-      name: 'most memory of a lane that 2,000,000 bytes were sent to in as many frames',
+      name: `most memory of a lane that ${streams * DRIBBLED} bytes were sent to in as many frames`,
       value: Math.round(await lane.peakMib()),
       unit: 'MiB',
     })
