@@ -74,7 +74,10 @@ export class ConnectionError extends Error {
 export const writeHead = (
   bytes: Buffer,
   at: number,
-  { type, flags, stream, length }: Readonly<{ type: number; flags: number; stream: number; length: number }>,
+  type: number,
+  flags: number,
+  stream: number,
+  length: number,
 ): number => {
   bytes[at] = length >>> 16
   bytes[at + 1] = length >>> 8
@@ -87,7 +90,7 @@ export const writeHead = (
 
 export const frame = (type: number, flags: number, stream: number, payload: Uint8Array): Buffer => {
   const bytes = Buffer.allocUnsafe(FRAME_HEAD + payload.length)
-  bytes.set(payload, writeHead(bytes, 0, { type, flags, stream, length: payload.length }))
+  bytes.set(payload, writeHead(bytes, 0, type, flags, stream, payload.length))
   return bytes
 }
 

@@ -1,4 +1,4 @@
-// What a connection sends: joined into one write a tick, DATA no faster than the peer's windows allow. RFC 9113, 5.2 and 6.9.
+// What a connection sends: DATA no faster than the peer's windows allow. RFC 9113, 5.2 and 6.9.
 import type { Socket } from 'node:net'
 import {
   ConnectionError,
@@ -11,6 +11,8 @@ import {
   TYPE,
   writeHead,
 } from './frame.ts'
+import type { JoinedWrites } from './joined-writes.ts'
+import { createJoinedWrites } from './joined-writes.ts'
 
 /** What a stream has yet to send. */
 export type Sending = {
@@ -26,7 +28,9 @@ export type Sending = {
 
 export type Outbox = Readonly<{
   /** A frame that no window counts. */
-  write(bytes: Buffer): void
+  write(frame: Buffer): void
+  /** The same, written in its place; also a whole answer that `mayTake` has counted. */
+  fill: JoinedWrites['fill']
   /** Half closes the connection after all that was written. */
   finish(): void
   open(id: number): Sending
@@ -44,43 +48,21 @@ export type Outbox = Readonly<{
   mayTake(sending: Sending, length: number): boolean
 }>
 
-/** A peer that lets more pile up does not read. */
-const MAX_UNSENT_BYTES = 16 * 1_048_576
-
 export const createOutbox = (socket: Socket, ended: (sending: Sending) => void): Outbox => {
   let window = FIRST_WINDOW
   let initialWindow = FIRST_WINDOW
   let maxFrameSize = FRAME_SIZE
-  let joined: Buffer[] = []
-  let joinedBytes = 0
+  const { fill, flush } = createJoinedWrites(socket)
   /** Streams that wait for the connection's window and no other, oldest first. */
   const blocked = new Set<Sending>()
-
-  const flush = () => {
-    if (joined.length === 0) return
-    const [only] = joined
-    const bytes = joined.length === 1 && only !== undefined ? only : Buffer.concat(joined)
-    joined = []
-    joinedBytes = 0
-    if (socket.destroyed || !socket.writable) return
-    socket.write(bytes)
-    if (socket.writableLength > MAX_UNSENT_BYTES) socket.destroy(new Error('the peer does not read'))
-  }
-
-  const write = (bytes: Buffer) => {
-    // Answers that come in one turn of the loop go in one write: a tick runs when the promises of the turn are done.
-    if (joined.push(bytes) === 1) process.nextTick(flush)
-    joinedBytes += bytes.length
-    if (joinedBytes > MAX_UNSENT_BYTES) flush()
-  }
 
   /** One DATA frame of what waits. */
   const sendSome = (sending: Sending, payload: Buffer) => {
     const length = Math.min(payload.length - sending.sent, sending.window, window, maxFrameSize)
-    const bytes = Buffer.allocUnsafe(FRAME_HEAD + length)
-    writeHead(bytes, 0, { type: TYPE.data, flags: 0, stream: sending.id, length })
-    payload.copy(bytes, FRAME_HEAD, sending.sent, sending.sent + length)
-    write(bytes)
+    fill(FRAME_HEAD + length, (bytes, at) => {
+      const from = writeHead(bytes, at, TYPE.data, 0, sending.id, length)
+      payload.copy(bytes, from, sending.sent, sending.sent + length)
+    })
     sending.sent += length
     sending.window -= length
     window -= length
@@ -101,18 +83,16 @@ export const createOutbox = (socket: Socket, ended: (sending: Sending) => void):
     blocked.delete(sending)
     if (sending.trailers === undefined) return
     const { trailers, id } = sending
-    const bytes = Buffer.allocUnsafe(FRAME_HEAD + trailers.length)
     const flags = FLAG.endHeaders | FLAG.endStream
-    bytes.set(
-      trailers,
-      writeHead(bytes, 0, { type: TYPE.headers, flags, stream: id, length: trailers.length }),
-    )
-    write(bytes)
+    fill(FRAME_HEAD + trailers.length, (bytes, at) => {
+      bytes.set(trailers, writeHead(bytes, at, TYPE.headers, flags, id, trailers.length))
+    })
     ended(sending)
   }
 
   return {
-    write,
+    fill,
+    write: (frame) => fill(frame.length, (bytes, at) => bytes.set(frame, at)),
     finish() {
       flush()
       socket.end()

@@ -1,5 +1,5 @@
 // One call: what arrived of it, and how it is answered.
-import { FLAG, FRAME_HEAD, TYPE, writeHead } from './frame.ts'
+import { FLAG, FRAME_HEAD, frame, TYPE, writeHead } from './frame.ts'
 import { httpError, OK_TRAILERS, RESPONSE_HEAD, STATUS, trailers, trailersOnly } from './grpc-status.ts'
 import type { Outbox, Sending } from './outbox.ts'
 import type { Receiving } from './receiving.ts'
@@ -56,7 +56,7 @@ export const createLaneCall = (outbox: Outbox, receiving: Receiving, head: Reque
       over = true
       const length = MESSAGE_HEAD + message.length
       if (!begun && outbox.mayTake(sending, length)) {
-        outbox.write(wholeAnswer(sending.id, message))
+        writeWholeAnswer(outbox, sending.id, message)
         outbox.ended(sending)
         return
       }
@@ -85,11 +85,8 @@ export const answerInHttp = (outbox: Outbox, sending: Sending, status: 405 | 415
 const NO_GRPC = Buffer.from('this is a gRPC server\n')
 
 /** Our blocks are small: one frame takes any of them. */
-const headersFrame = (stream: number, block: Buffer, flags: number): Buffer => {
-  const bytes = Buffer.allocUnsafe(FRAME_HEAD + block.length)
-  bytes.set(block, writeHead(bytes, 0, { type: TYPE.headers, flags, stream, length: block.length }))
-  return bytes
-}
+const headersFrame = (stream: number, block: Buffer, flags: number): Buffer =>
+  frame(TYPE.headers, flags, stream, block)
 
 /** Not compressed, its length, the message. */
 const framed = (message: Uint8Array): Buffer => {
@@ -100,27 +97,20 @@ const framed = (message: Uint8Array): Buffer => {
   return bytes
 }
 
-/** Head, message and trailers in one piece of memory, as nearly every answer is. */
-const wholeAnswer = (stream: number, message: Uint8Array): Buffer => {
+/** Head, message and trailers at once, as nearly every answer is. */
+const writeWholeAnswer = (outbox: Outbox, stream: number, message: Uint8Array): void => {
   const length = MESSAGE_HEAD + message.length
-  const bytes = Buffer.allocUnsafe(3 * FRAME_HEAD + RESPONSE_HEAD.length + length + OK_TRAILERS.length)
-  let at = writeHead(bytes, 0, {
-    type: TYPE.headers,
-    flags: FLAG.endHeaders,
-    stream,
-    length: RESPONSE_HEAD.length,
+  outbox.fill(AROUND_A_MESSAGE + length, (bytes, begin) => {
+    let at = writeHead(bytes, begin, TYPE.headers, FLAG.endHeaders, stream, RESPONSE_HEAD.length)
+    bytes.set(RESPONSE_HEAD, at)
+    at = writeHead(bytes, at + RESPONSE_HEAD.length, TYPE.data, 0, stream, length)
+    bytes[at] = 0
+    bytes.writeUInt32BE(message.length, at + 1)
+    bytes.set(message, at + MESSAGE_HEAD)
+    at = writeHead(bytes, at + length, TYPE.headers, LAST_HEADERS, stream, OK_TRAILERS.length)
+    bytes.set(OK_TRAILERS, at)
   })
-  bytes.set(RESPONSE_HEAD, at)
-  at = writeHead(bytes, at + RESPONSE_HEAD.length, { type: TYPE.data, flags: 0, stream, length })
-  bytes[at] = 0
-  bytes.writeUInt32BE(message.length, at + 1)
-  bytes.set(message, at + MESSAGE_HEAD)
-  at = writeHead(bytes, at + length, {
-    type: TYPE.headers,
-    flags: FLAG.endHeaders | FLAG.endStream,
-    stream,
-    length: OK_TRAILERS.length,
-  })
-  bytes.set(OK_TRAILERS, at)
-  return bytes
 }
+
+const AROUND_A_MESSAGE = 3 * FRAME_HEAD + RESPONSE_HEAD.length + OK_TRAILERS.length
+const LAST_HEADERS = FLAG.endHeaders | FLAG.endStream
