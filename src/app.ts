@@ -17,6 +17,7 @@ import { createChargeMetrics } from './telemetry/charge-metrics.ts'
 import type { Component, HealthDeps } from './telemetry/health-listener.ts'
 import { startHealthListener } from './telemetry/health-listener.ts'
 import type { LogDestination } from './telemetry/log-destination.ts'
+import type { Logger } from './telemetry/logger.ts'
 import { createLogger } from './telemetry/logger.ts'
 import { startTelemetry, telemetryFromEnvironment } from './telemetry/telemetry.ts'
 import type { WorkerSeat } from './workers/worker-seat.ts'
@@ -44,10 +45,14 @@ export type AppOptions = Readonly<{
  */
 export const startApp = async (config: Config, options: AppOptions = {}): Promise<App> => {
   const lifecycle = createLifecycle()
+  const { logTo, seat } = options
+  const log = createLogger(config.log, logTo, seat && { worker: seat.index })
   try {
-    return await start(config, lifecycle, options)
+    return await start(config, lifecycle, log, seat)
   } catch (error) {
-    await lifecycle.close()
+    // Thrown is why it did not start, and not what failed while that was undone.
+    const tell = (err: unknown) => log.error({ err }, 'not everything that was opened could be closed')
+    await lifecycle.close().catch(tell)
     throw error
   }
 }
@@ -56,8 +61,12 @@ const PING_TIMEOUT_MS = 1_000
 /** Of what this process tells the others, which is all that its books are for: it may not hold up the end of the process. */
 const WORD_TIMEOUT_MS = 5_000
 
-const start = async (config: Config, lifecycle: Lifecycle, { logTo, seat }: AppOptions): Promise<App> => {
-  const log = createLogger(config.log, logTo, seat && { worker: seat.index })
+const start = async (
+  config: Config,
+  lifecycle: Lifecycle,
+  log: Logger,
+  seat: WorkerSeat | undefined,
+): Promise<App> => {
   const version = readVersion()
   const clock = createClock()
   // Opened first and so closed last: what the others tell while they close is still sent.

@@ -37,7 +37,7 @@ export const openMetricsPage = (version: string): MetricsPage => {
 /** Prometheus wants the unit in the name, and this exporter leaves that to us. */
 const inSeconds = (name: string): string => `${name}.seconds`
 
-const VIEWS = [METRIC.chargeDuration, METRIC.groupDuration].map((instrumentName) => ({
+const VIEWS = [METRIC.chargeDuration, METRIC.groupDuration, METRIC.feedStaleness].map((instrumentName) => ({
   instrumentName,
   name: inSeconds(instrumentName),
 }))

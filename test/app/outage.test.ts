@@ -115,7 +115,7 @@ const aRig = async (settings: Readonly<Record<string, string>> = {}): Promise<Ri
   })
   const ask = (path: string) => fetch(`http://${app.app.healthAddress}${path}`)
   // What the feed tells for the first time makes the cache forget.
-  await until(async () => /^latchkey_feed_staleness/m.test(await (await ask('/metrics')).text()))
+  await until(async () => /^latchkey_feed_staleness_seconds /m.test(await (await ask('/metrics')).text()))
   const secrets: Readonly<Record<Kind, () => string>> = {
     unlimited: () => unlimited.secret,
     limited: () => limited.secret,

@@ -15,9 +15,10 @@ latchkey_check_duration_seconds_bucket{le="+Inf"} ${scale * 2}
 # HELP latchkey_checks_in_flight Now
 # TYPE latchkey_checks_in_flight gauge
 latchkey_checks_in_flight ${scale}
-# HELP latchkey_feed_staleness Time
-# TYPE latchkey_feed_staleness gauge
-latchkey_feed_staleness ${scale}
+# HELP latchkey_feed_staleness_seconds Time
+# UNIT latchkey_feed_staleness_seconds s
+# TYPE latchkey_feed_staleness_seconds gauge
+latchkey_feed_staleness_seconds ${scale}
 # HELP latchkey_build_info Always 1
 # TYPE latchkey_build_info gauge
 latchkey_build_info{version="1"} 1
@@ -31,7 +32,10 @@ test('counts are added up, a series of one page alone too; of states the greates
   const sum = writePage(
     sumOfPages([readPage(pageOf(3)), readPage(pageOf(4, 'latchkey_checks_total{x="y"} 9\n'))]),
   )
-  const expected = pageOf(7, 'latchkey_checks_total{x="y"} 9\n').replace('staleness 7', 'staleness 4')
+  const expected = pageOf(7, 'latchkey_checks_total{x="y"} 9\n').replace(
+    'staleness_seconds 7',
+    'staleness_seconds 4',
+  )
   expect(sum).toBe(expected)
 })
 
