@@ -92,24 +92,50 @@ test('heads are counted while their call lasts, however it ends: more than fit a
 /** content-length, content-type and transfer-encoding, which mean something when they are empty. */
 const NOT_ALONE = new Set([28, 31, 57])
 
-test('padding is given back as it comes, not when its call has come whole', async () => {
+const PIECE = Buffer.alloc(16_384, 1)
+/** As many of them as must come before the window of the connection is widened. */
+const PIECES = 64
+const PADDED = frame(TYPE.data, FLAG.padded, 1, Buffer.concat([Buffer.from([255, 0]), Buffer.alloc(255)]))
+
+test.each<readonly [string, readonly Uint8Array[]]>([
+  ['padding, though its call has not come whole', [headers(1), many(4_096, () => PADDED)]],
+  [
+    'what came of calls that are taken back',
+    [
+      headers(1),
+      many(PIECES / 2, () => frame(TYPE.data, 0, 1, PIECE)),
+      uint32Frame(TYPE.rstStream, 1, ERROR.cancel),
+      headers(3),
+      many(PIECES / 2, () => frame(TYPE.data, 0, 3, PIECE)),
+      uint32Frame(TYPE.rstStream, 3, ERROR.cancel),
+    ],
+  ],
+  [
+    'what still comes of a call that was reset',
+    [headers(1), uint32Frame(TYPE.windowUpdate, 1, 0), many(PIECES, () => frame(TYPE.data, 0, 1, PIECE))],
+  ],
+])('the window of the connection is widened again by %s', async (_name, sent) => {
   const { port } = await aLane({}, { monotonicMs: () => 0 })
   const client = await aFrameClient(port)
-  const padded = frame(TYPE.data, FLAG.padded, 1, Buffer.concat([Buffer.from([255, 0]), Buffer.alloc(255)]))
+  client.send(...sent, frame(TYPE.ping, 0, 0, Buffer.alloc(8)))
+  const isTold = ({ type }: { type: number }) => type === TYPE.windowUpdate || type === TYPE.ping
+  // The first one is of the greeting.
+  await client.next(isTold)
+  const { type, stream, payload } = await client.next(isTold)
+  expect([type, stream, payload.readUInt32BE(0)]).toEqual([TYPE.windowUpdate, 0, 1_048_576])
+})
+
+test('a call of more padding than its window takes is reset alone', async () => {
+  const { port } = await aLane({}, { monotonicMs: () => 0 })
+  const client = await aFrameClient(port)
   client.send(
     headers(1),
-    many(4_096, () => padded),
-    frame(TYPE.ping, 0, 0, Buffer.alloc(8)),
+    many(4_200, () => PADDED),
   )
-  // The first one is of the greeting.
-  const isWidened = ({ type }: { type: number }) => type === TYPE.windowUpdate || type === TYPE.ping
-  await client.next(isWidened)
-  const widened = await client.next(isWidened)
-  expect([widened.type, widened.stream, widened.payload.readUInt32BE(0)]).toEqual([
-    TYPE.windowUpdate,
-    0,
-    4_096 * 256,
-  ])
+  const { stream, payload } = await client.next(({ type }) => type === TYPE.rstStream)
+  expect([stream, payload.readUInt32BE(0)]).toEqual([1, ERROR.flowControl])
+  client.send(headers(3), data(3, HELLO))
+  expect(await answerOf(client, 3)).toEqual(HELLO)
 })
 
 test('of streams that were reset the latest are remembered, and no more', async () => {

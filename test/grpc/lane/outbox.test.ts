@@ -98,6 +98,17 @@ test('who waits for its own window does not hold up who waits for that of the co
   expect(await sentSoFar(client)).toEqual({ bytes: { 11: ANSWER }, ended: [11] })
 })
 
+test('of a call that was taken back nothing more is sent, and its window widens no other', async () => {
+  const client = await aSizedLane([[SETTING.initialWindowSize, 1_000_000]])
+  client.send(ask(1, 3, 5, 7, 9, 11))
+  const rest = FIRST_WINDOW - 4 * ANSWER
+  await sentSoFar(client)
+  client.send(uint32Frame(TYPE.rstStream, 9, ERROR.cancel), uint32Frame(TYPE.windowUpdate, 9, ANSWER))
+  expect(await sentSoFar(client)).toEqual({ bytes: {}, ended: [] })
+  client.send(uint32Frame(TYPE.windowUpdate, 0, rest))
+  expect(await sentSoFar(client)).toEqual({ bytes: { 11: rest }, ended: [] })
+})
+
 test.each([
   ['16,384 bytes until told otherwise', [], [16_384, 16_384, 7_237]],
   ['larger when the peer takes larger ones', [[SETTING.maxFrameSize, 20_000]], [20_000, 20_000, 5]],

@@ -13,6 +13,7 @@ import { headerBlock } from '../../../src/grpc/lane/header-blocks.ts'
 import type { LaneCall } from '../../../src/grpc/lane/stream.ts'
 import type { Frame } from '../../support/lane-rig.ts'
 import { aFrameClient, aLane, answerOf, data, HEAD, headers, headOf, isEnd } from '../../support/lane-rig.ts'
+import { until } from '../../support/until.ts'
 
 const NOTHING = new Uint8Array()
 const HELLO = Buffer.from('hello')
@@ -268,6 +269,11 @@ describe('an error of a stream', () => {
       ERROR.protocol,
     ],
     [
+      'a length that is more than came',
+      [headers(1, headOf('/echo', [['content-length', '11']])), data(1, HELLO)],
+      ERROR.protocol,
+    ],
+    [
       'a window that is widened by nothing',
       [headers(1), uint32Frame(TYPE.windowUpdate, 1, 0)],
       ERROR.protocol,
@@ -343,6 +349,7 @@ describe('an error of the connection', () => {
     ['frames that are too small', settingsFrame([[SETTING.maxFrameSize, 16_383]]), ERROR.protocol],
     ['RST_STREAM of another size', frame(TYPE.rstStream, 0, 1, Buffer.alloc(3)), ERROR.frameSize],
     ['RST_STREAM before any head', uint32Frame(TYPE.rstStream, 1, 8), ERROR.protocol],
+    ['WINDOW_UPDATE before any head', uint32Frame(TYPE.windowUpdate, 1, 8), ERROR.protocol],
     ['WINDOW_UPDATE of another size', frame(TYPE.windowUpdate, 0, 0, Buffer.alloc(3)), ERROR.frameSize],
     ['WINDOW_UPDATE by nothing', uint32Frame(TYPE.windowUpdate, 0, 0), ERROR.protocol],
     ['WINDOW_UPDATE too far', uint32Frame(TYPE.windowUpdate, 0, 0x7fff_ffff), ERROR.flowControl],
@@ -371,6 +378,19 @@ describe('an error of the connection', () => {
     const client = await aFrameClient(port, { greets: false })
     client.send(Buffer.from(sent, 'latin1'))
     expect((await client.next(isGoaway)).payload.readUInt32BE(4)).toBe(ERROR.protocol)
+  })
+
+  test('cancels the calls that wait, each once', async () => {
+    const cancelled: string[] = []
+    const { port } = await aLane({
+      '/waits': (call, message) => call.onCancelled(() => cancelled.push(message.toString())),
+    })
+    const client = await aFrameClient(port)
+    const waits = headOf('/waits')
+    client.send(headers(1, waits), data(1, HELLO), headers(3, waits), data(3, HELLO), data(0, HELLO))
+    await client.ended()
+    await until(() => cancelled.length > 1)
+    expect(cancelled).toEqual(['hello', 'hello'])
   })
 
   test('a mistake of ours costs one connection, and is told', async () => {
