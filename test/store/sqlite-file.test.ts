@@ -97,11 +97,14 @@ test('a charge that finds the file locked until its deadline is not made, then o
   other.exec('BEGIN IMMEDIATE')
   const clock = createClock()
   const call = createCall(clock.monotonicMs() + 40)
-  const charging = opened.store.ledger.charge(quotas, 1, call)
+  const refused = expect(opened.store.ledger.charge(quotas, 1, call)).rejects.toMatchObject({
+    reason: 'deadline_exceeded',
+    chargeUnknown: false,
+  })
   // Whoever asked waits no longer, and the file is free again at once.
   await until(() => clock.monotonicMs() >= call.deadlineMs)
   other.exec('ROLLBACK')
-  await expect(charging).rejects.toMatchObject({ reason: 'deadline_exceeded', chargeUnknown: false })
+  await refused
   other.close()
   // Charges are made in order: what could still be under way of the first one would be there by then.
   await opened.store.ledger.charge(quotas, 1, opened.newCall())
