@@ -21,9 +21,7 @@ import { createPolicyBook } from './books/policy-book.ts'
 import { createReplicaBook } from './books/replica-book.ts'
 import type { MigrationStatus } from './migrate.ts'
 import { migrate, migrationStatus } from './migrate.ts'
-import { openMysqlBackend } from './mysql/mysql-backend.ts'
 import type { MysqlOptions } from './mysql/pools.ts'
-import { DEFAULT_MYSQL_OPTIONS } from './mysql/pools.ts'
 import type { SqliteOptions } from './sqlite/sqlite-backend.ts'
 import { DEFAULT_SQLITE_OPTIONS, openSqliteBackend } from './sqlite/sqlite-backend.ts'
 
@@ -76,8 +74,14 @@ const openBackend = async ({ url, clock, sqlite, mysql, ...more }: StoreOptions)
   const charging = { form: more.chargeForm ?? 'grouped', observer: more.chargeObserver ?? SILENT_OBSERVER }
   if (url.startsWith('sqlite:'))
     return openSqliteBackend(sqlitePath(url), clock, charging, { ...DEFAULT_SQLITE_OPTIONS, ...sqlite })
-  if (url.startsWith('mysql:'))
+  if (url.startsWith('mysql:')) {
+    // Loaded late: a process on SQLite would start later by the driver's 80 ms.
+    const [{ openMysqlBackend }, { DEFAULT_MYSQL_OPTIONS }] = await Promise.all([
+      import('./mysql/mysql-backend.ts'),
+      import('./mysql/pools.ts'),
+    ])
     return openMysqlBackend(url, clock, charging, { ...DEFAULT_MYSQL_OPTIONS, ...mysql })
+  }
   throw new Rejection('invalid', 'a store is sqlite:PATH or mysql://USER:PASSWORD@HOST:PORT/DATABASE')
 }
 
