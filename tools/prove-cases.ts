@@ -7,10 +7,15 @@ export type Case = Readonly<{
   guarantee: string
   /** Test files or folders. */
   files: readonly string[]
+  /** Folders or files of them that another case takes. */
+  except?: readonly string[]
   /** Only tests whose name matches. */
   only?: string
   environment?: Readonly<Record<string, string>>
 }>
+
+export const takes = ({ files, except = [] }: Case, path: string): boolean =>
+  files.some((part) => path.includes(part)) && !except.some((part) => path.includes(part))
 
 export const CASES: readonly Case[] = [
   {
@@ -35,6 +40,19 @@ export const CASES: readonly Case[] = [
     name: 'server',
     guarantee: 'The gRPC server, its codecs against independently published Envoy protos, telemetry',
     files: ['test/grpc', 'test/telemetry'],
+    except: ['test/grpc/lane'],
+  },
+  {
+    name: 'lane',
+    guarantee:
+      "The lane's HTTP/2: h2spec, every known attack by its number, a minute of damaged frames, grpc-go and grpcurl (LATCHKEY_FUZZ_SECONDS: longer)",
+    files: ['test/grpc/lane'],
+    except: ['test/grpc/lane/clients.test.ts'],
+  },
+  {
+    name: 'lane-headers',
+    guarantee: "1,000,000 random header lists by Node's own client are read alike; grpc-js as a client",
+    files: ['test/grpc/lane/clients.test.ts'],
   },
   {
     name: 'operation',
@@ -122,7 +140,7 @@ export const CASES: readonly Case[] = [
   {
     name: 'workers',
     guarantee:
-      'Two workers behind one Envoy, of which one is killed 20 times at 500 requests a second: no request fails, each is replaced',
+      'Two workers behind one Envoy, of which one is killed 20 times at 500 requests a second: no request fails, each is replaced; and none fails while one hangs',
     files: ['test/workers', 'test/chaos/workers.test.ts'],
   },
   {

@@ -50,15 +50,18 @@ it('with two Latchkeys only how they are asked is different', async () => {
   expect(two.toJS()).toEqual(one.toJS())
 })
 
-it('with two workers only the sockets are different, the balance, and that a retry goes elsewhere', async () => {
+it('with two workers only the sockets are different, the balance, and that a retry goes elsewhere in time', async () => {
   const recipe = async (name: string) => parseDocument(await readFile(envoyFile(name), 'utf8'))
   const [two, workers] = await Promise.all([recipe('two-sidecars'), recipe('workers')])
-  const retry = [...HCM, 'http_filters', 0, 'typed_config', 'grpc_service', 'retry_policy']
+  const service = [...HCM, 'http_filters', 0, 'typed_config', 'grpc_service']
   for (const part of ['retry_host_predicate', 'host_selection_retry_max_attempts'])
-    expect(workers.deleteIn([...retry, part])).toBe(true)
+    expect(workers.deleteIn([...service, 'retry_policy', part])).toBe(true)
   expect(workers.deleteIn([...LATCHKEY, 'lb_policy'])).toBe(true)
-  for (const document of [two, workers])
+  for (const document of [two, workers]) {
+    expect(document.deleteIn([...service, 'timeout'])).toBe(true)
     expect(document.deleteIn([...LATCHKEY, 'load_assignment'])).toBe(true)
+    expect(document.deleteIn([...LATCHKEY, 'common_lb_config', 'healthy_panic_threshold'])).toBe(true)
+  }
   expect(workers.toJS()).toEqual(two.toJS())
 })
 

@@ -17,7 +17,7 @@ describe.each(ENVOYS)('Envoy %s with two workers', (version) => {
   let workers: Workers
   beforeAll(async () => {
     rig = await startRestartRig({ version, recipe: 'workers', sockets: WORKER_SOCKETS, patient: true })
-    workers = startWorkers(rig)
+    workers = startWorkers({ ...rig, env: { LATCHKEY_DRAIN_DELAY: '1h' } })
     await workers.untilServing(2)
     await rig.untilHealthy(2)
   })
@@ -51,6 +51,13 @@ describe.each(ENVOYS)('Envoy %s with two workers', (version) => {
     const refused = Object.entries(answers).filter(([answer]) => answer.startsWith('429 '))
     expect(refused.reduce((sum, [, count]) => sum + count, 0)).toBe(sent - 150)
     expect(await usedOf(rig.store, id)).toBe(150)
+  })
+
+  it('asks them while both say that they leave', async () => {
+    workers.kill('SIGTERM')
+    await rig.untilHealthy(0)
+    const { sent, answers } = await send(50, rig.request)
+    expect(answers).toEqual({ 200: sent })
   })
 })
 
