@@ -1,31 +1,91 @@
 // The headers of an Allow's answer that change with each request: what remains of its limits, as bytes.
 import type { Allow } from '../check/decision.ts'
-import { beforeValue, OVERWRITE, TAG } from './answer-bytes.ts'
-import { assertSendable } from './header-options.ts'
-import { rateLimitHeaders, softLimitHeaders } from './rate-limit-headers.ts'
+import { OVERWRITE, overwritingHeader, TAG } from './answer-bytes.ts'
+import { rateLimitNames, resetText, softLimitHeaders, tightestOf } from './rate-limit-headers.ts'
 
-/** A string of bytes; empty without limits. Throws as `overwriting` does. */
-export const budgetHeaders = ({ limits, near }: Allow, nowMs: number): string => {
-  let bytes = ''
-  for (const [name, value] of rateLimitHeaders(limits, nowMs)) bytes += header(name, value)
-  for (const [name, value] of softLimitHeaders(near)) bytes += header(name, value)
-  return bytes
+export type Budget = Readonly<{
+  /** Bytes that it takes in an answer. */
+  length: number
+  blanks: Blanks | undefined
+  amount: string
+  remaining: string
+  reset: string
+  /** A string of bytes. */
+  near: string
+}>
+
+/** The three headers, or two, with their values left blank; where each value begins. */
+type Blanks = Readonly<{ bytes: Buffer; amountAt: number; remainingAt: number; resetAt: number }>
+
+export const NO_BUDGET: Budget = {
+  length: 0,
+  blanks: undefined,
+  amount: '',
+  remaining: '',
+  reset: '',
+  near: '',
 }
 
-const header = (name: string, value: string): string => {
-  assertSendable(name, value)
-  return before(name, value.length) + value + OVERWRITE
+/** Throws as `overwriting` does. */
+export const budgetOf = ({ limits, near }: Allow, nowMs: number): Budget => {
+  const nearBytes = near.length === 0 ? '' : softLimitBytes(near)
+  const tightest = tightestOf(limits)
+  if (tightest === undefined) return { ...NO_BUDGET, length: nearBytes.length, near: nearBytes }
+  const amount = String(tightest.amount)
+  const remaining = String(tightest.remaining)
+  const reset = resetText(tightest, nowMs)
+  const blanks = blanksOf(tightest.quota.unit, amount.length, remaining.length, reset.length)
+  return { length: blanks.bytes.length + nearBytes.length, blanks, amount, remaining, reset, near: nearBytes }
 }
 
-/** Names come from the closed list of units, and values are short: a few hundred at most. */
-const before = (name: string, valueLength: number): string => {
-  const prepared = BEFORE.get(name) ?? []
-  const held = prepared[valueLength]
+/** Returns where it ends. */
+export const writeBudget = (budget: Budget, into: Buffer, at: number): number => {
+  const { blanks, length, near } = budget
+  if (blanks !== undefined) {
+    into.set(blanks.bytes, at)
+    fill(into, at + blanks.amountAt, budget.amount)
+    fill(into, at + blanks.remainingAt, budget.remaining)
+    fill(into, at + blanks.resetAt, budget.reset)
+  }
+  if (near !== '') into.write(near, at + length - near.length, 'latin1')
+  return at + length
+}
+
+/** A handful of characters: sooner written here than handed over. */
+const fill = (into: Buffer, at: number, text: string): void => {
+  for (let index = 0; index < text.length; index += 1) into[at + index] = text.charCodeAt(index)
+}
+
+const softLimitBytes = (near: Allow['near']): string =>
+  softLimitHeaders(near)
+    .map(([name, value]) => overwritingHeader(TAG.okResponse.responseHeadersToAdd, name, value))
+    .join('')
+
+/** Units come from a closed list and no value is longer than 24 characters: some thousands at most, of 160 bytes. */
+const blanksOf = (unit: string, amount: number, remaining: number, reset: number): Blanks => {
+  const ofUnit = PREPARED.get(unit) ?? new Map<number, Blanks>()
+  const shape = (amount * 32 + remaining) * 32 + reset
+  const held = ofUnit.get(shape)
   if (held !== undefined) return held
-  const made = beforeValue(TAG.okResponse.responseHeadersToAdd, name, valueLength)
-  prepared[valueLength] = made
-  BEFORE.set(name, prepared)
+  const made = createBlanks(unit, amount, remaining, reset)
+  PREPARED.set(unit, ofUnit.set(shape, made))
   return made
 }
 
-const BEFORE = new Map<string, string[]>()
+const PREPARED = new Map<string, Map<number, Blanks>>()
+
+const createBlanks = (unit: string, amount: number, remaining: number, reset: number): Blanks => {
+  const names = rateLimitNames(unit)
+  const limitHeader = blank(names.limit, amount)
+  const counted = limitHeader + blank(names.remaining, remaining)
+  const bytes = reset === 0 ? counted : counted + blank(names.reset, reset)
+  return {
+    bytes: Buffer.from(bytes, 'latin1'),
+    amountAt: limitHeader.length - OVERWRITE.length - amount,
+    remainingAt: counted.length - OVERWRITE.length - remaining,
+    resetAt: bytes.length - OVERWRITE.length - reset,
+  }
+}
+
+const blank = (name: string, valueLength: number): string =>
+  overwritingHeader(TAG.okResponse.responseHeadersToAdd, name, '0'.repeat(valueLength))

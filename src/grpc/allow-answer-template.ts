@@ -4,15 +4,15 @@ import { field, overwritingHeader, stringEntry, TAG, utf8, varint } from './answ
 import { factsOf } from './check-response.ts'
 import { upstreamHeaders } from './upstream-headers.ts'
 
-/** Strings of bytes. */
 export type AllowTemplate = Readonly<{
-  /** A whole answer to where the decision's id begins. */
-  head: string
+  /** The whole answer to an Allow without limits, but for the decision's id. */
+  plain: Buffer
   /** In it, the OkHttpResponse without its length: the headers of the answer go behind it. */
   okFrom: number
   okTo: number
-  /** What follows the id in the dynamic metadata. */
-  factsAfterId: string
+  idAt: number
+  /** Where the id ends: the rest of the dynamic metadata. */
+  factsFrom: number
 }>
 
 /** `dec_` and a UUID: the only length that a template has room for. */
@@ -26,11 +26,13 @@ export const createAllowTemplate = (allow: Allow, credentialHeaders: readonly st
   const ok = okResponseOf(allow, credentialHeaders)
   const before = BEFORE_OK + varint(ok.length)
   const factsAfterId = laterFactsOf(allow)
+  const head = before + ok + beforeId(factsAfterId.length)
   return {
-    head: flat(before + ok + beforeId(factsAfterId.length)),
+    plain: Buffer.from(head + NO_ID + factsAfterId, 'latin1'),
     okFrom: before.length,
     okTo: before.length + ok.length,
-    factsAfterId: flat(factsAfterId),
+    idAt: head.length,
+    factsFrom: head.length + DECISION_ID_LENGTH,
   }
 }
 
@@ -38,7 +40,8 @@ export const createAllowTemplate = (allow: Allow, credentialHeaders: readonly st
 export const beforeId = (bytesAfterId: number): string =>
   TAG.response.dynamicMetadata + varint(ID_KEY.length + DECISION_ID_LENGTH + bytesAfterId) + ID_KEY
 
-const ID_KEY = stringEntry('decision_id', '-'.repeat(DECISION_ID_LENGTH)).slice(0, -DECISION_ID_LENGTH)
+const NO_ID = '-'.repeat(DECISION_ID_LENGTH)
+const ID_KEY = stringEntry('decision_id', NO_ID).slice(0, -DECISION_ID_LENGTH)
 
 const okResponseOf = (allow: Allow, credentialHeaders: readonly string[]): string => {
   const { set, remove } = upstreamHeaders(allow, credentialHeaders)
@@ -53,6 +56,3 @@ const laterFactsOf = (allow: Allow): string =>
     .filter(([name]) => name !== 'decision_id')
     .map(([name, text]) => stringEntry(name, text))
     .join('')
-
-/** One piece of memory, where joining leaves a tree of pieces. */
-const flat = (bytes: string): string => Buffer.from(bytes, 'latin1').toString('latin1')

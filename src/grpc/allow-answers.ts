@@ -1,10 +1,11 @@
 // The encoded answer to an Allow, put together from what was prepared when its key was first answered.
 import type { Allow } from '../check/decision.ts'
-import { budgetHeaders } from './allow-answer-budget.ts'
+import type { Budget } from './allow-answer-budget.ts'
+import { budgetOf, writeBudget } from './allow-answer-budget.ts'
 import { createAllowTemplates } from './allow-answer-memory.ts'
 import type { AllowTemplate } from './allow-answer-template.ts'
 import { BEFORE_OK, beforeId, createAllowTemplate, DECISION_ID_LENGTH } from './allow-answer-template.ts'
-import { stringEntry, varint } from './answer-bytes.ts'
+import { stringEntry, varintLength, writeVarint } from './answer-bytes.ts'
 
 export type AllowContext = Readonly<{
   /** `dec_` and a UUID. */
@@ -30,27 +31,45 @@ export const createAllowAnswers = ({
     const template = templateOf(allow)
     const { failedOpen, limits, near } = allow
     const isPlain = !stale && !failedOpen && limits.length === 0 && near.length === 0
-    const head = isPlain ? template.head : varied(template, allow, nowMs, laterFacts(stale, failedOpen))
-    const tail = isPlain ? template.factsAfterId : template.factsAfterId + laterFacts(stale, failedOpen)
-    return Buffer.from(head + decisionId + tail, 'latin1')
+    if (!isPlain) return varied(template, budgetOf(allow, nowMs), laterFacts(stale, failedOpen), decisionId)
+    const answer = Buffer.allocUnsafe(template.plain.length)
+    answer.set(template.plain)
+    answer.write(decisionId, template.idAt, 'latin1')
+    return answer
   }
 }
 
 /** Some 900 bytes each. */
 const MEMORY = { maxTemplates: 8_192, maxPerKey: 8 }
 
-/** A whole answer to where the id begins. */
+/** Part after part goes to its place: what is joined as a string first is copied once more, and thrown away. */
 const varied = (
-  { head, okFrom, okTo, factsAfterId }: AllowTemplate,
-  allow: Allow,
-  nowMs: number,
+  { plain, okFrom, okTo, idAt, factsFrom }: AllowTemplate,
+  budget: Budget,
   later: string,
-): string => {
-  const told = budgetHeaders(allow, nowMs)
-  const ok = head.slice(okFrom, okTo)
-  return (
-    BEFORE_OK + varint(ok.length + told.length) + ok + told + beforeId(factsAfterId.length + later.length)
-  )
+  decisionId: string,
+): Buffer => {
+  const okLength = okTo - okFrom + budget.length
+  const metadata = later === '' ? '' : beforeId(plain.length - factsFrom + later.length)
+  const metadataLength = later === '' ? idAt - okTo : metadata.length
+  const okAt = BEFORE_OK.length + varintLength(okLength)
+  const metadataAt = okAt + okLength
+  const idTo = metadataAt + metadataLength + DECISION_ID_LENGTH
+  const laterAt = idTo + plain.length - factsFrom
+  const answer = Buffer.allocUnsafe(laterAt + later.length)
+  // To the end of BEFORE_OK the plain answer is no other.
+  plain.copy(answer, 0, 0, BEFORE_OK.length)
+  writeVarint(okLength, answer, BEFORE_OK.length)
+  plain.copy(answer, okAt, okFrom, okTo)
+  writeBudget(budget, answer, okAt + okTo - okFrom)
+  if (later === '') plain.copy(answer, metadataAt, okTo)
+  else {
+    answer.write(metadata, metadataAt, 'latin1')
+    plain.copy(answer, idTo, factsFrom)
+    answer.write(later, laterAt, 'latin1')
+  }
+  answer.write(decisionId, idTo - DECISION_ID_LENGTH, 'latin1')
+  return answer
 }
 
 const laterFacts = (stale: boolean, failedOpen: boolean): string =>

@@ -29,6 +29,20 @@ export const varint = (value: number): string => {
   return bytes + byte(rest)
 }
 
+/** The same into bytes that have room for it. */
+export const writeVarint = (value: number, into: Buffer, at: number): void => {
+  let rest = value
+  let place = at
+  for (; rest > 0x7f; rest >>>= 7) into[place++] = (rest & 0x7f) | 0x80
+  into[place] = rest
+}
+
+export const varintLength = (value: number): number => {
+  let length = 1
+  for (let rest = value >>> 7; rest > 0; rest >>>= 7) length += 1
+  return length
+}
+
 /** `bytes` with their tag and their length. */
 export const field = (tag: string, bytes: string): string => tag + varint(bytes.length) + bytes
 
@@ -37,14 +51,9 @@ export const utf8 = (text: string): string => Buffer.from(text).toString('latin1
 /** A HeaderValueOption that overwrites, as `overwriting` makes it; throws as that does. */
 export const overwritingHeader = (tag: string, name: string, value: string): string => {
   assertSendable(name, value)
-  return beforeValue(tag, name, value.length) + value + OVERWRITE
-}
-
-/** All of a header in front of its value: with a name and a length that come again it need not be joined again. */
-export const beforeValue = (tag: string, name: string, valueLength: number): string => {
-  const key = field(TAG.headerValue.key, name) + TAG.headerValue.value + varint(valueLength)
-  const header = TAG.headerValueOption.header + varint(key.length + valueLength) + key
-  return tag + varint(header.length + valueLength + OVERWRITE.length) + header
+  const key = field(TAG.headerValue.key, name)
+  const header = field(TAG.headerValueOption.header, key + field(TAG.headerValue.value, value))
+  return field(tag, header + OVERWRITE)
 }
 
 /** An entry of a Struct. */

@@ -10,19 +10,36 @@ export const rateLimitHeaders = (
   limits: readonly QuotaState[],
   nowMs: number,
 ): readonly (readonly [string, string])[] => {
-  const tightest = limits.reduce<QuotaState | undefined>(
-    (least, state) => (least === undefined || isTighter(state, least) ? state : least),
-    undefined,
-  )
+  const tightest = tightestOf(limits)
   if (tightest === undefined) return []
-  const { amount, remaining, resetsAtMs, quota } = tightest
+  const { amount, remaining, quota } = tightest
+  const names = rateLimitNames(quota.unit)
   const counted = [
-    [`x-ratelimit-limit-${quota.unit}`, String(amount)],
-    [`x-ratelimit-remaining-${quota.unit}`, String(remaining)],
+    [names.limit, String(amount)],
+    [names.remaining, String(remaining)],
   ] as const
-  if (resetsAtMs === undefined) return counted
-  return [...counted, [`x-ratelimit-reset-${quota.unit}`, resetDuration(resetsAtMs - nowMs)]]
+  const reset = resetText(tightest, nowMs)
+  return reset === '' ? counted : [...counted, [names.reset, reset]]
 }
+
+export const rateLimitNames = (
+  unit: string,
+): Readonly<{ limit: string; remaining: string; reset: string }> => ({
+  limit: `x-ratelimit-limit-${unit}`,
+  remaining: `x-ratelimit-remaining-${unit}`,
+  reset: `x-ratelimit-reset-${unit}`,
+})
+
+/** The one that a client is told of. */
+export const tightestOf = (limits: readonly QuotaState[]): QuotaState | undefined => {
+  let tightest: QuotaState | undefined
+  for (const state of limits) if (tightest === undefined || isTighter(state, tightest)) tightest = state
+  return tightest
+}
+
+/** Empty for a total. */
+export const resetText = ({ resetsAtMs }: QuotaState, nowMs: number): string =>
+  resetsAtMs === undefined ? '' : resetDuration(resetsAtMs - nowMs)
 
 /** `requests/day;used=83`, a structured field (RFC 9651); of several limits the first. */
 export const softLimitHeaders = ([fullest]: readonly NearLimit[]): readonly (readonly [string, string])[] => {
