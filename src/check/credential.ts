@@ -16,11 +16,11 @@ export const findCredential = (
   for (const name of credentialHeaders) {
     const lines = headers.get(name)
     if (lines === undefined) continue
-    const [line] = lines
+    const line = lines[0]
     if (line === undefined || lines.length > 1 || line.includes(','))
       return denyAmbiguous(`${name} is repeated`)
-    const found = name === 'authorization' ? bearerToken(line) : line
-    if (found === undefined || !TOKEN.test(found)) return denyInvalidKey(`${name} is malformed`)
+    const found = name === 'authorization' ? bearerToken(line) : plainToken(line)
+    if (found === undefined) return denyInvalidKey(`${name} is malformed`)
     if (token !== undefined && token !== found) return denyAmbiguous(`${name} differs from another header`)
     token = found
   }
@@ -30,10 +30,13 @@ export const findCredential = (
 // RFC 6750 b64token. Everything else is refused before anybody interprets it.
 const TOKEN = /^[A-Za-z0-9._~+/-]{1,512}=*$/
 
-// RFC 9110: a scheme's case is ignored, one space stands before the credentials.
-const BEARER = /^bearer (\S+)$/i
+// RFC 9110: a scheme's case is ignored, one space stands before the credentials. Tested and cut: a match costs twice that.
+const BEARER = /^bearer [A-Za-z0-9._~+/-]{1,512}=*$/i
 
-const bearerToken = (line: string): string | undefined => BEARER.exec(line)?.[1]
+const bearerToken = (line: string): string | undefined =>
+  BEARER.test(line) ? line.slice('bearer '.length) : undefined
+
+const plainToken = (line: string): string | undefined => (TOKEN.test(line) ? line : undefined)
 
 const denyAmbiguous = (detail: string): Deny =>
   deny('ambiguous_key', 'More than one API key was given; send exactly one.', { detail })

@@ -42,6 +42,38 @@ describe('the credential', () => {
     expect(find(headers)).toMatchObject({ outcome: 'deny', reason })
   })
 
+  test('is read from a line exactly when its scheme is Bearer and its text a b64token', () => {
+    const piece = fc.oneof(
+      fc.constantFrom(
+        'Bearer ',
+        'bEARER ',
+        'Bearer',
+        ' ',
+        '\t',
+        '\n',
+        '\u00a0',
+        '=',
+        '==',
+        'a=b',
+        '_',
+        '\u212a',
+      ),
+      fc.constantFrom('k', 'K', '\u017f', 'x'.repeat(511), 'x'.repeat(512), A, '\u00e9', '\0', '~+/.-'),
+      fc.string({ maxLength: 3 }),
+    )
+    const line = fc.array(piece, { minLength: 1, maxLength: 5 }).map((pieces) => pieces.join(''))
+    const bearer = fc.tuple(fc.constantFrom('', 'Bearer ', 'bearer '), line).map((parts) => parts.join(''))
+    fc.assert(
+      fc.property(bearer, fc.constantFrom('authorization', 'x-api-key'), (value, name) => {
+        const text = name === 'authorization' ? /^bearer (\S+)$/i.exec(value)?.[1] : value
+        const good = text !== undefined && /^[A-Za-z0-9._~+/-]{1,512}=*$/.test(text)
+        const refused = { reason: value.includes(',') ? 'ambiguous_key' : 'invalid_key' }
+        expect(find({ [name]: value })).toMatchObject(good ? { token: text } : refused)
+      }),
+      { numRuns: 5_000 },
+    )
+  })
+
   test('no refusal repeats what was sent', () => {
     fc.assert(
       fc.property(fc.string({ minLength: 8 }), fc.constantFrom(...LOCATIONS), (value, name) => {

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import type { SecretFormat } from '../../src/keys/secret.ts'
 import { createSecrets, DEFAULT_SECRET_FORMATS, digestSecret, hintOf } from '../../src/keys/secret.ts'
 
 const secrets = createSecrets(DEFAULT_SECRET_FORMATS)
@@ -43,6 +44,46 @@ test('no text that was not minted is recognised', () => {
     fc.property(fc.string({ maxLength: 60 }), (text) => !secrets.recognise(`lk_${text}`)),
     { numRuns: 10_000 },
   )
+})
+
+/** The rule as it is published, by the library's checksum and by text. */
+const published = (token: string, { prefix, length, checksum }: SecretFormat): boolean => {
+  if (token.length !== length || !token.startsWith(prefix)) return false
+  const rest = token.slice(prefix.length)
+  if (checksum === 'none') return /^[0-9A-Za-z_-]+$/.test(rest)
+  const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
+  const sum = [...rest.slice(-6)].reduce((value, digit) => value * 62 + alphabet.indexOf(digit), 0)
+  return /^[0-9A-Za-z]{6,}$/.test(rest) && sum === crc32(token.slice(0, -6))
+}
+
+test('a token is recognised exactly when the published rule says so, whatever the format', () => {
+  const format = fc.record({
+    prefix: fc.constantFrom('', 'lk_', 'sk-', 'caf\u00e9_', '0'),
+    random: fc.nat(20),
+    checksum: fc.constantFrom('crc32' as const, 'none' as const),
+  })
+  const change = fc.option(fc.tuple(fc.nat(), fc.constantFrom('0', 'z', '_', ' ', '\n', '\u00e9', '\u0130')))
+  const seen = { recognised: 0, refused: 0 }
+  fc.assert(
+    fc.property(format, change, fc.integer({ min: -7, max: 1 }), ({ prefix, random, checksum }, to, off) => {
+      const minting = { prefix, length: prefix.length + 6 + random, checksum }
+      const minted = createSecrets([minting]).mint()
+      const at = (to?.[0] ?? 0) % minted.length
+      const token = to === null ? minted : minted.slice(0, at) + to[1] + minted.slice(at + 1)
+      for (const tried of [minting, { ...minting, length: minting.length + off }]) {
+        for (const given of [token, token.slice(0, tried.length)]) {
+          const expected = published(given, tried)
+          expect({ given, recognised: createSecrets([tried]).recognise(given) }).toEqual({
+            given,
+            recognised: expected,
+          })
+          seen[expected ? 'recognised' : 'refused'] += 1
+        }
+      }
+    }),
+    { numRuns: 5_000 },
+  )
+  expect(Math.min(seen.recognised, seen.refused)).toBeGreaterThan(2_000)
 })
 
 test('the first format mints and every listed one is accepted', () => {
