@@ -3,7 +3,8 @@ import { isModelName } from '../policy/glob.ts'
 import type { AuthRequest } from './auth-request.ts'
 import type { Deny } from './decision.ts'
 import { deny, isDeny } from './decision.ts'
-import { memberNames } from './json-members.ts'
+import { stringAt } from './json-string.ts'
+import { findModel } from './model-member.ts'
 import { quoted } from './quoted.ts'
 
 export type RequestModel = Readonly<{ model: string | undefined }>
@@ -48,25 +49,15 @@ const checkedModel = (model: unknown): RequestModel | Deny => {
   )
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
 const modelOfBody = (body: Uint8Array): RequestModel | Deny => {
-  let text: string
-  let value: unknown
-  try {
-    text = utf8.decode(body)
-    value = JSON.parse(text)
-  } catch {
-    return deny('request_malformed', 'The request body is not valid JSON.')
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    return deny('request_malformed', 'The request body must be a JSON object.')
+  const bytes = Buffer.isBuffer(body) ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+  const found = findModel(bytes)
+  if (found === undefined) return deny('request_malformed', 'The request body is not valid JSON.')
+  if (!found.isObject) return deny('request_malformed', 'The request body must be a JSON object.')
+  if (found.count === 0) return { model: undefined }
   // Parsers differ in which of two equal keys they keep, and some ignore case: such a body has no model for certain.
-  const spellings = memberNames(text).filter((name) => name.toLowerCase() === 'model')
-  if (spellings.length > 1)
-    return deny('request_malformed', 'The request body names the model more than once.')
-  const [spelling] = spellings
-  if (spelling === undefined) return { model: undefined }
-  if (spelling !== 'model') return deny('request_malformed', 'The key "model" must be spelt in lower case.')
-  return checkedModel((value as { model: unknown }).model)
+  if (found.count > 1) return deny('request_malformed', 'The request body names the model more than once.')
+  if (stringAt(bytes, found.nameAt) !== 'model')
+    return deny('request_malformed', 'The key "model" must be spelt in lower case.')
+  return checkedModel(stringAt(bytes, found.valueAt))
 }

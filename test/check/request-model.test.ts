@@ -2,7 +2,6 @@
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { memberNames } from '../../src/check/json-members.ts'
 import { quoted } from '../../src/check/quoted.ts'
 import { observeModel, requireModel } from '../../src/check/request-model.ts'
 import { aRequest } from '../support/auth-requests.ts'
@@ -55,16 +54,14 @@ describe('the model of a body', () => {
     })
   })
 
-  test('is not told from a body in UTF-16, in broken UTF-8, or so deep that a parser gives up', () => {
+  test('is not told from a body in UTF-16, or in broken UTF-8, but is from the deepest', () => {
     for (const body of [
       Buffer.from('{"model":"a"}', 'utf16le'),
       Buffer.concat([Buffer.from('{"model":"a","x":"'), Buffer.from([0xff, 0xfe]), Buffer.from('"}')]),
     ])
       expect(required(body)).toMatchObject({ reason: 'request_malformed' })
     const deep = `{"x":${'['.repeat(500_000)}${']'.repeat(500_000)},"model":"a"}`
-    expect([{ model: 'a' }, expect.objectContaining({ reason: 'request_malformed' })]).toContainEqual(
-      required(deep),
-    )
+    expect(required(deep)).toEqual({ model: 'a' })
   })
 
   test('is not told from a compressed or a cut body', () => {
@@ -92,19 +89,6 @@ describe('the model of a body', () => {
     expect(observeModel(aRequest({ body: 'no JSON' }), undefined)).toEqual({ model: undefined })
     expect(observeModel(aRequest({ body: '{"model":"a"}' }), undefined)).toEqual({ model: 'a' })
   })
-})
-
-test('the members found are exactly those of the top level, for any JSON object', () => {
-  const awkward = fc.string({
-    unit: fc.constantFrom('"', '\\', '{', '}', '[', ']', ',', ':', 'm', 'é', '\u2028', '\n'),
-  })
-  fc.assert(
-    fc.property(fc.dictionary(awkward, fc.jsonValue({ maxDepth: 3 })), (object) => {
-      // Not JSON.parse as the judge: V8 13.6 now and then reads the key "\"" as a backslash.
-      expect(memberNames(JSON.stringify(object))).toEqual(Object.keys(object))
-    }),
-    { numRuns: 5_000 },
-  )
 })
 
 test('what a client wrote is repeated in ASCII, escaped and within 128 bytes', () => {
