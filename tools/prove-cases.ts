@@ -14,9 +14,6 @@ export type Case = Readonly<{
   environment?: Readonly<Record<string, string>>
 }>
 
-export const takes = ({ files, except = [] }: Case, path: string): boolean =>
-  files.some((part) => path.includes(part)) && !except.some((part) => path.includes(part))
-
 export const CASES: readonly Case[] = [
   {
     name: 'decisions',
@@ -179,3 +176,7 @@ export const CASES: readonly Case[] = [
     files: ['test/chaos/soak.test.ts'],
   },
 ]
+
+/** Whether a case runs the test file at that path. */
+export const takes = ({ files, except = [] }: Case, path: string): boolean =>
+  files.some((part) => path.includes(part)) && !except.some((part) => path.includes(part))

@@ -7,7 +7,7 @@ import { ensureEnvoys, ensureGalera, ensureMariadb } from './needs.ts'
 import type { CaseResult } from './proof-page.ts'
 import { writeProof } from './proof-page.ts'
 import type { Case } from './prove-cases.ts'
-import { CASES } from './prove-cases.ts'
+import { CASES, takes } from './prove-cases.ts'
 import { runVitest } from './run-vitest.ts'
 import { say } from './say.ts'
 
@@ -34,8 +34,9 @@ const run = (one: Case): CaseResult => {
   const scratch = mkdtempSync(join(kept, `${one.name}-`))
   const startedMs = performance.now()
   const only = one.only === undefined ? [] : ['--testNamePattern', one.only]
+  const files = globSync('test/**/*.test.ts').filter((path) => takes(one, path))
   const counted = runVitest({
-    args: [...one.files, ...only, `--testTimeout=${CASE_LIMIT_MS}`],
+    args: [...files, ...only, `--testTimeout=${CASE_LIMIT_MS}`],
     report: join(scratch, 'report.json'),
     environment: { ...one.environment, LATCHKEY_PROVE: '1', LATCHKEY_FIGURES: join(process.cwd(), scratch) },
     limitMs: CASE_LIMIT_MS,
