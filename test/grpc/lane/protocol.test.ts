@@ -1,4 +1,5 @@
 // The lane speaks HTTP/2 as RFC 9113 says: calls, windows, errors of a stream and of the connection, a graceful end.
+import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import {
   ERROR,
@@ -10,6 +11,7 @@ import {
   uint32Frame,
 } from '../../../src/grpc/lane/frame.ts'
 import { headerBlock } from '../../../src/grpc/lane/header-blocks.ts'
+import type { Lane } from '../../../src/grpc/lane/lane.ts'
 import type { LaneCall } from '../../../src/grpc/lane/stream.ts'
 import type { Frame } from '../../support/lane-rig.ts'
 import { aFrameClient, aLane, answerOf, data, HEAD, headers, headOf, isEnd } from '../../support/lane-rig.ts'
@@ -382,15 +384,31 @@ describe('an error of the connection', () => {
 
   test('cancels the calls that wait, each once', async () => {
     const cancelled: string[] = []
-    const { port } = await aLane({
+    const { port, lane } = await aLane({
       '/waits': (call, message) => call.onCancelled(() => cancelled.push(message.toString())),
     })
     const client = await aFrameClient(port)
     const waits = headOf('/waits')
     client.send(headers(1, waits), data(1, HELLO), headers(3, waits), data(3, HELLO), data(0, HELLO))
-    await client.ended()
-    await until(() => cancelled.length > 1)
+    await noConnection(lane)
     expect(cancelled).toEqual(['hello', 'hello'])
+  })
+
+  test('takes no call any more', async () => {
+    let calls = 0
+    const { port, lane, broken } = await aLane({
+      '/counts': () => {
+        calls += 1
+      },
+    })
+    const client = await aFrameClient(port)
+    client.socket.allowHalfOpen = true
+    client.send(data(0, HELLO))
+    await client.next(isGoaway)
+    client.send(headers(1, headOf('/counts')), data(1, HELLO))
+    client.socket.end()
+    await noConnection(lane)
+    expect([calls, broken.length]).toEqual([0, 1])
   })
 
   test('a mistake of ours costs one connection, and is told', async () => {
@@ -413,6 +431,31 @@ describe('an error of the connection', () => {
     client.send(frame(0xbe, 0xff, 0, HELLO), frame(0xbf, 0xff, 7, HELLO), headers(1), data(1, HELLO))
     expect(await answerOf(client, 1)).toEqual(HELLO)
   })
+})
+
+/** All are closed, and their ends were told. */
+const noConnection = async ({ server }: Lane): Promise<void> => {
+  const open = promisify(server.getConnections.bind(server))
+  await until(async () => (await open()) === 0)
+  await new Promise((resolve) => setImmediate(resolve))
+}
+
+test('a drain that is asked for again is the same', async () => {
+  const { port, lane } = await aLane({ '/waits': () => {} })
+  const client = await aFrameClient(port)
+  client.send(headers(1, headOf('/waits')), data(1, HELLO))
+  await client.next(({ type, flags }) => type === TYPE.settings && flags === FLAG.ack)
+  const drained = [lane.drain(60_000)]
+  const { payload } = await client.next(({ type }) => type === TYPE.ping)
+  client.send(frame(TYPE.ping, FLAG.ack, 0, payload))
+  expect((await client.next(isGoaway)).payload.readUInt32BE(0)).toBe(1)
+  // It must not say again that more may come (6.8).
+  drained.push(lane.drain(60_000))
+  client.send(frame(TYPE.ping, 0, 0, HELLO_PING))
+  const { type } = await client.next((one) => one.type === TYPE.ping || isGoaway(one))
+  expect(type).toBe(TYPE.ping)
+  client.socket.end()
+  await Promise.all(drained)
 })
 
 test('a drain lets in what is on its way, names the last stream when the peer knows, and closes after the last answer', async () => {
