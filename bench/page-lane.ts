@@ -69,9 +69,9 @@ ${markdownTable(
   ]),
 )}`
 
-export const workersSection = ({ cpu, rate, supervisorMib }: WorkersFigures): string =>
-  `Over the lane, on MariaDB: two workers and what watches over them beside one process, the processor time of all of them. What watches takes
-${rounded(supervisorMib)} MiB.
+export const workersSection = ({ cpu, p99, perSecond, supervisorMib }: WorkersFigures): string =>
+  `Over the lane, on MariaDB: two workers and what watches over them beside one process, the processor time of all of them. Each process is asked
+${perSecond} Checks a second, on time, over one connection. What watches takes ${rounded(supervisorMib)} MiB.
 
 ${markdownTable(
   ['Processor time of a Check, µs', 'one process', 'two workers', 'two over one'],
@@ -79,8 +79,8 @@ ${markdownTable(
 )}
 
 ${markdownTable(
-  ['Checks/s', 'one process', 'two workers'],
-  rate.map(({ name, one, two }) => [name, inWords(one), inWords(two)]),
+  ['p99, ms', 'one process', 'two workers'],
+  p99.map(({ name, one, two }) => [name, inWords(one), inWords(two)]),
 )}`
 
 export const startupSection = ({ starts, packages }: StartupFigures): string =>
