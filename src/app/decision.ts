@@ -17,7 +17,7 @@ import { followChanges } from './follow-changes.ts'
 import { throttleSources } from './overload-guards.ts'
 import { startFailOpen } from './start-fail-open.ts'
 
-/** At this many remembered charges (some 50 MB) the oldest is forgotten early, and its retry would be charged again. */
+/** At this many remembered charges (some 10 MB) the oldest is forgotten early, and its retry would be charged again. */
 const REMEMBERED_CHARGES = 200_000
 const UNITS_OF_A_REQUEST = 1
 const SWEEP_INTERVAL_MS = 5_000

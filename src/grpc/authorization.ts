@@ -132,21 +132,11 @@ const decide = (bytes: Buffer, call: Call, { check, clock }: AuthorizationDeps):
     request = readCheckRequest(bytes)
     const decision = check(request, call)
     return decision instanceof Promise
-      ? decideInTime(decision, request, call, clock)
+      ? withinDeadline(decision, call, clock).then(
+          (decided) => ({ kind: 'decided', decision: decided, request }),
+          (error: unknown) => outcomeOfError(error, request),
+        )
       : { kind: 'decided', decision, request }
-  } catch (error) {
-    return outcomeOfError(error, request)
-  }
-}
-
-const decideInTime = async (
-  deciding: Promise<Decision>,
-  request: AuthRequest | undefined,
-  call: Call,
-  clock: Clock,
-): Promise<CheckOutcome> => {
-  try {
-    return { kind: 'decided', decision: await withinDeadline(deciding, call, clock), request }
   } catch (error) {
     return outcomeOfError(error, request)
   }

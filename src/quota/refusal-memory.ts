@@ -28,7 +28,7 @@ export const createRefusalMemory = <Subject>(deps: {
     perf: { now: clock.monotonicMs },
   })
   return {
-    recall: (digest) => refusals.get(digestName(digest)),
+    recall: (digest) => (refusals.size === 0 ? undefined : refusals.get(digestName(digest))),
     remember(digest, refusal, units) {
       const exhausted = refusal.limits.filter(({ remaining }) => remaining < units)
       const turnsInMs = Math.min(...exhausted.map(({ resetsAtMs }) => (resetsAtMs ?? Infinity) - clock.now()))

@@ -1,6 +1,7 @@
 // Envoy may ask the same Check again: a retry joins the charge of the first try, so one request is charged once.
 import type { Clock } from '../kernel/clock.ts'
 import { Failure } from '../kernel/failure.ts'
+import { createDigestSet } from './digest-set.ts'
 import type { QuotaState } from './quota.ts'
 import type { ChargeOutcome } from './quota-ledger.ts'
 
@@ -9,8 +10,8 @@ export type ClaimableOutcome = Readonly<{ outcome: ChargeOutcome; claim: () => v
 
 export type RetryMemory = Readonly<{
   /**
-   * Runs `charge` for a request, or joins the charge of an earlier try with the same identity. The identity holds all that
-   * makes it the same request; undefined is joined by nobody. A try that failed, or found the key out of date, is forgotten: the
+   * Runs `charge` for a request, or joins the charge of an earlier try with the same identity. The identity is a digest of
+   * all that makes it the same request, one character a byte; undefined is joined by nobody. A try that failed, or found the key out of date, is forgotten: the
    * next one charges by itself. When the units of an earlier try are in use already, `recall` tells the states as they are now; without
    * them, should it fail, the request is charged all the same.
    */
@@ -38,21 +39,27 @@ export const createRetryMemory = (deps: {
   const { clock, horizonMs, maxEntries, onWasted } = deps
   // In order of start, and all live equally long: the oldest is always first.
   const attempts = new Map<string | symbol, Attempt>()
-  // Nearly all requests are here for nearly all of their time: a name each and nothing else, or collecting them would cost more than
+  // Nearly all requests are here for nearly all of their time: 16 bytes each and no object, or collecting them would cost more than
   // the charge. The younger ones, and older ones that are forgotten together once all of them are past the horizon.
-  let used = new Set<string>()
-  let usedBefore = new Set<string>()
+  let used = createDigestSet(maxEntries / 2)
+  let usedBefore = createDigestSet(maxEntries / 2)
   let turnedMs = clock.monotonicMs()
 
   const turn = () => {
+    const forgotten = usedBefore
     usedBefore = used
-    used = new Set()
+    used = forgotten
+    used.clear()
     turnedMs = clock.monotonicMs()
   }
 
-  const sweep = () => {
-    const nowMs = clock.monotonicMs()
-    if (nowMs - turnedMs >= horizonMs || used.size >= maxEntries / 2) turn()
+  const remember = (identity: string) => {
+    if (used.size() >= maxEntries / 2) turn()
+    used.add(identity)
+  }
+
+  const sweep = (nowMs = clock.monotonicMs()) => {
+    if (nowMs - turnedMs >= horizonMs) turn()
     for (const [identity, attempt] of attempts) {
       if (attempt.expiresMs > nowMs && attempts.size <= maxEntries) return
       attempts.delete(identity)
@@ -60,58 +67,70 @@ export const createRetryMemory = (deps: {
     }
   }
 
-  const start = (identity: string | symbol, charge: () => Promise<ChargeOutcome>): Attempt => {
-    const outcome = charge()
-    const attempt: Attempt = {
-      outcome,
-      expiresMs: clock.monotonicMs() + horizonMs,
-      charged: false,
-    }
-    attempts.set(identity, attempt)
-    sweep()
+  const start = (identity: string | symbol, charge: () => Promise<ChargeOutcome>, nowMs: number): Attempt => {
     const forget = () => {
       if (attempts.get(identity) === attempt) attempts.delete(identity)
     }
-    outcome.then((result) => {
-      attempt.charged = result.outcome === 'charged'
-      // Forgotten before its outcome was known: nobody will come for the units.
-      if (attempt.charged && attempts.get(identity) !== attempt) onWasted()
-      if (result.outcome === 'stale') forget()
-    }, forget)
+    const outcome = charge().then(
+      (result) => {
+        attempt.charged = result.outcome === 'charged'
+        // Forgotten before its outcome was known: nobody will come for the units.
+        if (attempt.charged && attempts.get(identity) !== attempt) onWasted()
+        if (result.outcome === 'stale') forget()
+        return result
+      },
+      (error: unknown) => {
+        forget()
+        throw error
+      },
+    )
+    const attempt: Attempt = { outcome, expiresMs: nowMs + horizonMs, charged: false }
+    attempts.set(identity, attempt)
+    sweep(nowMs)
     return attempt
   }
 
-  const claimable = async (identity: string | symbol, attempt: Attempt): Promise<ClaimableOutcome> => {
-    const outcome = await attempt.outcome
-    const claim = () => {
-      if (outcome.outcome !== 'charged' || attempts.get(identity) !== attempt) return
-      attempts.delete(identity)
-      // Nobody can come again for what has no name.
-      if (typeof identity === 'string') used.add(identity)
+  const claimable = (identity: string | symbol, attempt: Attempt): Promise<ClaimableOutcome> =>
+    attempt.outcome.then((outcome) => ({
+      outcome,
+      claim: () => {
+        if (outcome.outcome !== 'charged' || attempts.get(identity) !== attempt) return
+        attempts.delete(identity)
+        // Nobody can come again for what has no name.
+        if (typeof identity === 'string') remember(identity)
+      },
+    }))
+
+  const chargeAnew = (identity: string | symbol, charge: () => Promise<ChargeOutcome>, nowMs: number) =>
+    claimable(identity, start(identity, charge, nowMs))
+
+  const chargeAgain = async (
+    identity: string,
+    charge: () => Promise<ChargeOutcome>,
+    recall: () => Promise<readonly QuotaState[]>,
+  ): Promise<ClaimableOutcome> => {
+    if (used.has(identity) || usedBefore.has(identity)) {
+      const states = await recall().catch((): readonly QuotaState[] => [])
+      return { outcome: { outcome: 'charged', states }, claim: () => {} }
     }
-    return { outcome, claim }
+    for (let earlier = attempts.get(identity); earlier !== undefined; earlier = attempts.get(identity)) {
+      try {
+        return await claimable(identity, earlier)
+      } catch (error) {
+        // The earlier try may have died of its own deadline, before anything was sent; this one has its own.
+        if (!(error instanceof Failure)) throw error
+      }
+    }
+    return chargeAnew(identity, charge, clock.monotonicMs())
   }
 
-  const chargeAnew = (identity: string | symbol, charge: () => Promise<ChargeOutcome>) =>
-    claimable(identity, start(identity, charge))
-
   return {
-    async charge(identity, charge, recall) {
-      if (identity === undefined) return chargeAnew(Symbol('no identity'), charge)
-      sweep()
-      if (used.has(identity) || usedBefore.has(identity)) {
-        const states = await recall().catch((): readonly QuotaState[] => [])
-        return { outcome: { outcome: 'charged', states }, claim: () => {} }
-      }
-      for (let earlier = attempts.get(identity); earlier !== undefined; earlier = attempts.get(identity)) {
-        try {
-          return await claimable(identity, earlier)
-        } catch (error) {
-          // The earlier try may have died of its own deadline, before anything was sent; this one has its own.
-          if (!(error instanceof Failure)) throw error
-        }
-      }
-      return chargeAnew(identity, charge)
+    charge(identity, charge, recall) {
+      const nowMs = clock.monotonicMs()
+      if (identity === undefined) return chargeAnew(Symbol('no identity'), charge, nowMs)
+      sweep(nowMs)
+      const isRetry = attempts.has(identity) || used.has(identity) || usedBefore.has(identity)
+      return isRetry ? chargeAgain(identity, charge, recall) : chargeAnew(identity, charge, nowMs)
     },
     sweep,
   }
