@@ -156,6 +156,9 @@ const identityOf = (
   { model }: Admission,
 ): string | undefined => {
   if (id === '' || startedAt === '') return undefined
-  const words = [id, startedAt, method, path, model ?? ''].map((word) => `${word.length}:${word}`).join('')
+  const words = named(id) + named(startedAt) + named(method) + named(path) + named(model ?? '')
   return hash('sha256', Buffer.concat([Buffer.from(words), digest, body]), 'binary')
 }
+
+/** Nothing that a word holds can be taken for the next one. */
+const named = (word: string): string => `${word.length}:${word}`
