@@ -70,10 +70,10 @@ const start = async (
   const version = readVersion()
   const clock = createClock()
   // Opened first and so closed last: what the others tell while they close is still sent.
-  const telemetry = await startTelemetry(
-    { version, ...telemetryFromEnvironment(config.otelEnvironment) },
-    log,
-  )
+  const wanted = telemetryFromEnvironment(config.otelEnvironment)
+  // Where nothing listens, nobody can ask for the page; that of a worker is asked for by the first of them.
+  const canBeAsked = config.healthListen !== undefined || seat !== undefined
+  const telemetry = await startTelemetry({ version, ...wanted, metrics: wanted.metrics && canBeAsked }, log)
   lifecycle.onClose('telemetry', telemetry.close)
 
   const chargeMetrics = createChargeMetrics(log)

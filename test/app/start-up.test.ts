@@ -37,6 +37,13 @@ describe('a start', { timeout: 60_000 }, () => {
       expect(packages).not.toContain(unused)
   })
 
+  it('loads what makes the metrics page where somebody can ask for it, and nowhere else', async () => {
+    const maker = '@opentelemetry/sdk-metrics'
+    expect(await packagesLoaded({ LATCHKEY_HEALTH_LISTEN: '127.0.0.1:0' })).toContain(maker)
+    await rm(join(directory, 'loaded'))
+    expect(await packagesLoaded({ LATCHKEY_HEALTH_LISTEN: 'off' })).not.toContain(maker)
+  })
+
   it('with grpc-js loads it', async () => {
     expect(await packagesLoaded({ LATCHKEY_TRANSPORT: 'grpc-js' })).toContain('@grpc/grpc-js')
   })

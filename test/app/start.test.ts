@@ -35,7 +35,7 @@ test('why it cannot start is told as such when what was opened cannot be closed 
       database_url: `sqlite:${directory}/store.db`,
       listen: `unix:${directory}/s`,
       socket_group: 'no-such-group',
-      health_listen: 'off',
+      health_listen: '127.0.0.1:0',
     },
     {},
   )
