@@ -348,6 +348,26 @@ describe('an error of the connection', () => {
       settingsFrame([[SETTING.initialWindowSize, 0x8000_0000]]),
       ERROR.flowControl,
     ],
+    [
+      'a head that depends on itself',
+      headers(1, Buffer.concat([Buffer.from([0x80, 0, 0, 1, 16]), HEAD]), FLAG.priority | FLAG.endHeaders),
+      ERROR.protocol,
+    ],
+    [
+      'a head that ends within its priority',
+      headers(1, Buffer.alloc(4), FLAG.priority | FLAG.endHeaders),
+      ERROR.frameSize,
+    ],
+    [
+      'a CONTINUATION of another stream',
+      Buffer.concat([headers(1, HEAD, 0), frame(TYPE.continuation, FLAG.endHeaders, 3, NOTHING)]),
+      ERROR.protocol,
+    ],
+    [
+      'frames that are larger than may be',
+      settingsFrame([[SETTING.maxFrameSize, 16_777_216]]),
+      ERROR.protocol,
+    ],
     ['frames that are too small', settingsFrame([[SETTING.maxFrameSize, 16_383]]), ERROR.protocol],
     ['RST_STREAM of another size', frame(TYPE.rstStream, 0, 1, Buffer.alloc(3)), ERROR.frameSize],
     ['RST_STREAM before any head', uint32Frame(TYPE.rstStream, 1, 8), ERROR.protocol],
@@ -374,6 +394,7 @@ describe('an error of the connection', () => {
 
   test.each([
     ['another protocol', 'GET / HTTP/1.1\r\n\r\n'],
+    ['an acknowledgement first', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\x01\0\0\0\0'],
     ['no SETTINGS first', `PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${headers(1).toString('latin1')}`],
   ])('%s ends it by GOAWAY', async (_name, sent) => {
     const { port } = await aLane()
@@ -394,18 +415,21 @@ describe('an error of the connection', () => {
     expect(cancelled).toEqual(['hello', 'hello'])
   })
 
-  test('takes no call any more', async () => {
+  test('names the last call that was taken, cancels it at once, and takes no other', async () => {
     let calls = 0
+    const cancelled = Promise.withResolvers<void>()
     const { port, lane, broken } = await aLane({
+      '/waits': (call) => call.onCancelled(cancelled.resolve),
       '/counts': () => {
         calls += 1
       },
     })
     const client = await aFrameClient(port)
     client.socket.allowHalfOpen = true
-    client.send(data(0, HELLO))
-    await client.next(isGoaway)
-    client.send(headers(1, headOf('/counts')), data(1, HELLO))
+    client.send(headers(1), data(1, HELLO), headers(3, headOf('/waits')), data(3, HELLO), data(0, HELLO))
+    expect((await client.next(isGoaway)).payload.readUInt32BE(0)).toBe(3)
+    await cancelled.promise
+    client.send(headers(5, headOf('/counts')), data(5, HELLO))
     client.socket.end()
     await noConnection(lane)
     expect([calls, broken.length]).toEqual([0, 1])
@@ -439,6 +463,37 @@ const noConnection = async ({ server }: Lane): Promise<void> => {
   await until(async () => (await open()) === 0)
   await new Promise((resolve) => setImmediate(resolve))
 }
+
+test('a connection begins with what it takes', async () => {
+  const { port } = await aLane({}, { maxMessageBytes: 1_000_000 })
+  const client = await aFrameClient(port)
+  const { type, payload } = await client.next(() => true)
+  expect([type, payload.length]).toEqual([TYPE.settings, 18])
+  const told = [0, 6, 12].map((at) => [payload.readUInt16BE(at), payload.readUInt32BE(at + 2)])
+  expect(Object.fromEntries(told)).toEqual({
+    [SETTING.maxConcurrentStreams]: 16_384,
+    [SETTING.initialWindowSize]: 1_000_005 + 16_384,
+    [SETTING.maxHeaderListSize]: 65_536,
+  })
+  const widened = await client.next(() => true)
+  expect([widened.type, widened.stream, widened.payload.readUInt32BE(0)]).toEqual([
+    TYPE.windowUpdate,
+    0,
+    64 * 1_048_576 - 65_535,
+  ])
+})
+
+test('a drain goes on when its own PING is acknowledged, and no other', async () => {
+  const { port, lane } = await aLane()
+  const client = await aFrameClient(port)
+  await client.next(({ type, flags }) => type === TYPE.settings && flags === FLAG.ack)
+  const drained = lane.drain(60_000)
+  await client.next(isGoaway)
+  client.send(frame(TYPE.ping, FLAG.ack, 0, HELLO_PING), headers(1), data(1, HELLO))
+  expect(await answerOf(client, 1)).toEqual(HELLO)
+  client.socket.end()
+  await drained
+})
 
 test('a drain that is asked for again is the same', async () => {
   const { port, lane } = await aLane({ '/waits': () => {} })
