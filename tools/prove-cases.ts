@@ -73,8 +73,8 @@ export const CASES: readonly Case[] = [
     environment: { LATCHKEY_TEST_ENVOYS: 'all' },
   },
   {
-    name: 'lane-server',
-    guarantee: 'The same server over the lane: Checks, errors, deadlines, drain, fuzz, restarts',
+    name: 'grpc-js-server',
+    guarantee: 'The same server over grpc-js: Checks, errors, deadlines, drain, fuzz, restarts',
     files: [
       'test/grpc/authorization.test.ts',
       'test/grpc/admission.test.ts',
@@ -87,13 +87,13 @@ export const CASES: readonly Case[] = [
       'test/chaos/fuzz.test.ts',
       'test/chaos/restarts.test.ts',
     ],
-    environment: { LATCHKEY_TEST_TRANSPORT: 'lane' },
+    environment: { LATCHKEY_TEST_TRANSPORT: 'grpc-js' },
   },
   {
-    name: 'lane-envoys',
-    guarantee: 'Real requests through every tested Envoy, over the lane',
+    name: 'grpc-js-envoys',
+    guarantee: 'Real requests through every tested Envoy, over grpc-js',
     files: ['test/envoy'],
-    environment: { LATCHKEY_TEST_ENVOYS: 'all', LATCHKEY_TEST_TRANSPORT: 'lane' },
+    environment: { LATCHKEY_TEST_ENVOYS: 'all', LATCHKEY_TEST_TRANSPORT: 'grpc-js' },
   },
   {
     name: 'races',

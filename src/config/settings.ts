@@ -30,11 +30,9 @@ export const settingsSchema = z.strictObject({
   listen: text('unix:/PATH or HOST:PORT', new RegExp(`^(unix:/.+|${HOST_AND_PORT})$`))
     .prefault('127.0.0.1:9191')
     .describe('where Envoy asks: unix:/PATH or HOST:PORT'),
-  transport: choice('grpc-js', 'lane')
-    .prefault('grpc-js')
-    .describe(
-      'what carries Checks: grpc-js, or lane, much faster; TLS and what is beyond loopback stay with grpc-js',
-    ),
+  transport: choice('lane', 'grpc-js')
+    .prefault('lane')
+    .describe('what carries Checks: lane, or grpc-js, to which TLS and what is beyond loopback go anyway'),
   workers: wholeNumber(1, 64)
     .prefault('1')
     .describe(

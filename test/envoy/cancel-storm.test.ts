@@ -119,7 +119,7 @@ describe.each(ENVOYS)('Envoy %s', (version) => {
       500,
       'internal_error',
     ])
-    const command = `make prove CASE=${TEST_TRANSPORT === 'lane' ? 'lane-envoys' : 'envoys'}`
+    const command = `make prove CASE=${TEST_TRANSPORT === 'lane' ? 'envoys' : 'grpc-js-envoys'}`
     recordFigure({
       name: `requests answered, none failed, while Envoy ${version} cancelled ${CANCELLED} Checks on their connection`,
       value: sent,

@@ -53,7 +53,7 @@ const storm = async (session: ClientHttp2Session): Promise<boolean> => {
 
 describe(`${RESETS} calls that are given up on one connection`, () => {
   it('leave it standing', async () => {
-    const { address } = await aServer()
+    const { address } = await aServer({ transport: 'grpc-js' })
     expect(await storm(await aSession(`http://${address}`))).toBe(true)
   })
 

@@ -1,4 +1,4 @@
-// What carries the calls of a test run: LATCHKEY_TEST_TRANSPORT=lane runs the same tests over the lane.
+// What carries the calls of a test run: LATCHKEY_TEST_TRANSPORT=grpc-js runs the same tests over the other transport.
 
 export const TEST_TRANSPORT: 'lane' | 'grpc-js' =
-  process.env['LATCHKEY_TEST_TRANSPORT'] === 'lane' ? 'lane' : 'grpc-js'
+  process.env['LATCHKEY_TEST_TRANSPORT'] === 'grpc-js' ? 'grpc-js' : 'lane'
