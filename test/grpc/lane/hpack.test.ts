@@ -114,6 +114,7 @@ describe('a header block', () => {
   test.each([
     ['is cut within a number', '7f'],
     ['has a number without end', '7fffffffffffff'],
+    ['has a number with zeros without end', '3f80 8080 8080 00'],
     ['is cut within a string', '400a6375'],
     ['names a field of no table', 'be'],
     ['names the field zero', '80'],
@@ -122,7 +123,9 @@ describe('a header block', () => {
     ['changes the table after a field', '8220'],
     ['has a Huffman code that ends in zeros', '4181 00'],
     ['has a Huffman code with the end of string', '4184 ffff fffc'],
+    ['has the end of string and ones', '4184 ffff ffff'],
     ['has more padding than seven bits', '4182 1fff'],
+    ['has eight bits of padding', '4181 ff'],
   ])('that %s is an error of compression', (_name, block) => {
     expect(() => createHeaderDecoder(4_096).decode(bytes(block))).toThrow(
       expect.objectContaining({ name: 'ConnectionError', code: 9 }),

@@ -58,6 +58,12 @@ describe('a call', () => {
     expect(await answerOf(client, 1)).toEqual(HELLO)
   })
 
+  test('is the same whatever the highest bit of its number', async () => {
+    const { client } = await connected()
+    client.send(headers(0x8000_0001), data(1, HELLO))
+    expect(await answerOf(client, 1)).toEqual(HELLO)
+  })
+
   test.each([
     ['to a method that is not there', headOf('/nobody'), data(1, HELLO), '12'],
     [
@@ -108,8 +114,9 @@ describe('a call', () => {
     client.send(uint32Frame(TYPE.rstStream, 1, ERROR.cancel))
     await cancelled.promise
     calls[0]?.answer(HELLO)
+    calls[0]?.end(0, '')
     client.send(headers(3), data(3, HELLO))
-    await answerOf(client, 3)
+    expect((await client.next(({ stream }) => stream > 0)).stream).toBe(3)
     client.socket.end()
     expect((await client.ended()).filter(({ stream }) => stream === 1)).toEqual([])
   })
