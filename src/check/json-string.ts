@@ -28,7 +28,8 @@ export const stringAt = (bytes: Buffer, open: number): string | undefined => {
   return String(JSON.parse(bytes.toString('utf8', open, end)))
 }
 
-const isPlain = (bytes: Buffer, from: number, to: number): boolean => {
+/** Nothing but ASCII that stands for itself. */
+export const isPlain = (bytes: Buffer, from: number, to: number): boolean => {
   for (let at = from; at < to; at += 1) if (PLAIN[bytes[at] ?? 0] !== 1) return false
   return true
 }

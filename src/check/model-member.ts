@@ -1,6 +1,6 @@
 // Looks for the top-level member `model` of a JSON body: one strict pass over the bytes that makes no value of them.
 import { endOfScalar, endOfSpace } from './json-scalar.ts'
-import { endOfString, QUOTE, stringAt } from './json-string.ts'
+import { endOfString, isPlain, QUOTE, stringAt } from './json-string.ts'
 
 /** Undefined when the bytes are no JSON. */
 export type FoundModel = Readonly<{
@@ -8,8 +8,8 @@ export type FoundModel = Readonly<{
   isObject: boolean
   /** The top-level members whose name is `model`, in any case and however escaped. */
   count: number
-  /** Where the last one's name and value begin. */
-  nameAt: number
+  /** The last one's name, unescaped, and where its value begins. */
+  name: string
   valueAt: number
 }>
 
@@ -25,7 +25,7 @@ export const findModel = (bytes: Buffer): FoundModel | undefined => {
 class ModelSearch implements FoundModel {
   isObject = false
   count = 0
-  nameAt = 0
+  name = ''
   valueAt = 0
   private readonly bytes: Buffer
   private depth = 0
@@ -92,9 +92,10 @@ class ModelSearch implements FoundModel {
     const colon = endOfSpace(bytes, end)
     if (bytes[colon] !== COLON) return -1
     const value = endOfSpace(bytes, colon + 1)
-    if (this.depth === 1 && isSpelling(bytes, at, end)) {
+    const name = this.depth === 1 ? spellingAt(bytes, at, end) : undefined
+    if (name !== undefined) {
       this.count += 1
-      this.nameAt = at
+      this.name = name
       this.valueAt = value
     }
     return value
@@ -115,20 +116,27 @@ class ModelSearch implements FoundModel {
   }
 }
 
-/** Whether a name is `model` in any case. No letter outside ASCII is an m, o, d, e or l in lower case. */
-const isSpelling = (bytes: Buffer, open: number, end: number): boolean => {
+/** A name that is `model` in any case; no letter outside ASCII is an m, o, d, e or l in lower case. */
+const spellingAt = (bytes: Buffer, open: number, end: number): string | undefined => {
   const length = end - open - 2
-  if (length === MODEL.length) return isSameLetters(bytes, open + 1)
-  // From one letter escaped, as in \u006dodel, to all five.
-  return length >= 10 && length <= 30 && stringAt(bytes, open)?.toLowerCase() === 'model'
+  if (length === MODEL.length) {
+    if (!isModel(bytes, open + 1, ANY_CASE)) return undefined
+    return isModel(bytes, open + 1, 0) ? 'model' : stringAt(bytes, open)
+  }
+  // Longer only by escapes, from one letter's, as in \u006dodel, to all five's.
+  if (length < 10 || length > 30 || isPlain(bytes, open + 1, end - 1)) return undefined
+  const name = stringAt(bytes, open)
+  return name?.toLowerCase() === 'model' ? name : undefined
 }
 
-const isSameLetters = (bytes: Buffer, from: number): boolean => {
+const isModel = (bytes: Buffer, from: number, added: number): boolean => {
   for (let nth = 0; nth < MODEL.length; nth += 1)
-    if (((bytes[from + nth] ?? 0) | 0x20) !== MODEL[nth]) return false
+    if (((bytes[from + nth] ?? 0) | added) !== MODEL[nth]) return false
   return true
 }
 
+/** Makes a capital letter small. */
+const ANY_CASE = 0x20
 const MODEL = Buffer.from('model')
 
 const OPEN_BRACKET = 0x5b

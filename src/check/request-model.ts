@@ -57,7 +57,6 @@ const modelOfBody = (body: Uint8Array): RequestModel | Deny => {
   if (found.count === 0) return { model: undefined }
   // Parsers differ in which of two equal keys they keep, and some ignore case: such a body has no model for certain.
   if (found.count > 1) return deny('request_malformed', 'The request body names the model more than once.')
-  if (stringAt(bytes, found.nameAt) !== 'model')
-    return deny('request_malformed', 'The key "model" must be spelt in lower case.')
+  if (found.name !== 'model') return deny('request_malformed', 'The key "model" must be spelt in lower case.')
   return checkedModel(stringAt(bytes, found.valueAt))
 }
