@@ -1,7 +1,12 @@
 // Several processes of one `latchkey serve`: each answers at its own address, together they are one server to its operator.
+import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { isDeepStrictEqual } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { loadConfig } from '../../src/config.ts'
 import { createClock } from '../../src/kernel/clock.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -20,24 +25,29 @@ import { isAlive, startWorkers, usedOf } from '../support/workers-rig.ts'
 
 type Rig = Workers & Readonly<{ store: Store; directory: string; databaseUrl: string }>
 
-const aStore = async (): Promise<{ store: Store; databaseUrl: string }> => {
+type Closing = typeof onClose
+
+const aStore = async (closing: Closing = onClose): Promise<{ store: Store; databaseUrl: string }> => {
   const databaseUrl = await freshDatabase()
   const store = await openStore({ url: databaseUrl, clock: createClock() })
-  onClose(() => store.close())
+  closing(() => store.close())
   await store.migrate()
   return { store, databaseUrl }
 }
 
 /** All of them serve. */
-const serve = async (env: Readonly<Record<string, string>> = {}): Promise<Rig> => {
-  const directory = await aDirectory()
-  const opened = await aStore()
+const serve = async (
+  directory: string,
+  env: Readonly<Record<string, string>> = {},
+  closing: Closing = onClose,
+): Promise<Rig> => {
+  const opened = await aStore(closing)
   const workers = startWorkers({ directory, databaseUrl: opened.databaseUrl, env })
-  onClose(workers.close)
+  closing(workers.close)
   await workers.untilServing(2)
   // The log is ahead of the supervisor.
   if (env['LATCHKEY_HEALTH_LISTEN'] !== 'off')
-    await expect.poll(() => readiness(workers), { timeout: 20_000 }).toEqual(READY)
+    await until(async () => isDeepStrictEqual(await readiness(workers), READY))
   return { ...workers, ...opened, directory }
 }
 
@@ -72,65 +82,86 @@ const counted = async ({ health }: Workers, name: string, labels = {}): Promise<
 
 const lastPid = (workers: Workers, worker: number): number => workers.pidsOf(worker).at(-1) ?? 0
 
-test('each worker answers at its own path, and a limit is exact over both', async () => {
-  const rig = await serve()
-  const limits = [{ unit: 'requests', period: 'total', zone: 'UTC', amount: 25 }] as const
-  const { id, secret } = await aKeyIn(rig.store, { limits })
-  const reasons = await Promise.all(
-    Array.from({ length: 60 }, (_, nth) => ask(rig.addressOf(nth % 2), secret)),
-  )
-  expect(reasons.filter((reason) => reason === 'allow')).toHaveLength(25)
-  expect(reasons.filter((reason) => reason === 'quota_exhausted')).toHaveLength(35)
-  expect(await usedOf(rig.store, id)).toBe(25)
-  expect(rig.log.filter(({ msg }) => msg === 'serving').map(({ worker }) => worker)).toEqual([0, 1])
-})
+describe('two workers, asked one after the other', () => {
+  const closers: (() => unknown)[] = []
+  let rig: Rig
+  beforeAll(async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'latchkey-workers-'))
+    closers.push(() => rm(directory, { recursive: true }))
+    rig = await serve(directory, { LATCHKEY_DRAIN_DELAY: '300ms' }, (close) => closers.push(close))
+  })
+  afterAll(async () => {
+    for (let close = closers.pop(); close !== undefined; close = closers.pop()) await close()
+  })
 
-test('a worker that is killed is replaced, the first one too, and no count of the metrics falls', async () => {
-  const rig = await serve()
-  for (let each = 0; each < 3; each += 1) await ask(rig.addressOf(0))
-  for (let each = 0; each < 4; each += 1) await ask(rig.addressOf(1))
-  const duration = 'latchkey_check_duration_seconds_count'
-  expect(await counted(rig, 'latchkey_checks_total')).toBe(7)
-  expect(await counted(rig, duration)).toBe(7)
-  expect(await counted(rig, 'latchkey_build_info')).toBe(1)
-  expect(await counted(rig, 'latchkey_charge_form')).toBe(1)
-  expect(await counted(rig, 'latchkey_workers', { state: 'serving' })).toBe(2)
-  for (const worker of [1, 0]) {
-    const before = lastPid(rig, worker)
-    process.kill(before, 'SIGKILL')
-    await rig.untilServing(worker === 1 ? 3 : 4)
-    expect(lastPid(rig, worker)).not.toBe(before)
-    expect(await ask(rig.addressOf(worker))).toBe('invalid_key')
+  test('each worker answers at its own path, and a limit is exact over both', async () => {
+    const limits = [{ unit: 'requests', period: 'total', zone: 'UTC', amount: 25 }] as const
+    const { id, secret } = await aKeyIn(rig.store, { limits })
+    const reasons = await Promise.all(
+      Array.from({ length: 60 }, (_, nth) => ask(rig.addressOf(nth % 2), secret)),
+    )
+    expect(reasons.filter((reason) => reason === 'allow')).toHaveLength(25)
+    expect(reasons.filter((reason) => reason === 'quota_exhausted')).toHaveLength(35)
+    expect(await usedOf(rig.store, id)).toBe(25)
+    expect(rig.log.filter(({ msg }) => msg === 'serving').map(({ worker }) => worker)).toEqual([0, 1])
+  })
+
+  test('a worker that does not answer is left out, told of, and makes it not ready', async () => {
+    await ask(rig.addressOf(1))
+    const before = await counted(rig, 'latchkey_checks_total')
+    const pid = lastPid(rig, 1)
+    process.kill(pid, 'SIGSTOP')
+    expect(await readiness(rig)).toMatchObject([
+      503,
+      { components: { workers: { ok: false, detail: 'worker 1 does not answer' } } },
+    ])
+    expect(await counted(rig, 'latchkey_workers', { state: 'silent' })).toBe(1)
+    expect(await counted(rig, 'latchkey_checks_total')).toBe(before)
+    process.kill(pid, 'SIGCONT')
     await expect.poll(() => readiness(rig), { timeout: 20_000 }).toEqual(READY)
-    expect(await counted(rig, 'latchkey_checks_total')).toBe(worker === 1 ? 8 : 9)
-  }
-  expect(await counted(rig, duration)).toBe(9)
-  expect(rig.log.filter(({ msg }) => msg === 'worker ended')).toMatchObject([
-    { worker: 1, signal: 'SIGKILL' },
-    { worker: 0, signal: 'SIGKILL' },
-  ])
-})
+  })
 
-test('a worker that does not answer is left out, told of, and makes it not ready', async () => {
-  const rig = await serve()
-  await ask(rig.addressOf(1))
-  expect(await counted(rig, 'latchkey_checks_total')).toBe(1)
-  const pid = lastPid(rig, 1)
-  process.kill(pid, 'SIGSTOP')
-  expect(await readiness(rig)).toMatchObject([
-    503,
-    { components: { workers: { ok: false, detail: 'worker 1 does not answer' } } },
-  ])
-  expect(await counted(rig, 'latchkey_workers', { state: 'silent' })).toBe(1)
-  expect(await counted(rig, 'latchkey_checks_total')).toBe(1)
-  process.kill(pid, 'SIGCONT')
-  await expect.poll(() => readiness(rig), { timeout: 20_000 }).toEqual(READY)
+  test('a worker that is killed is replaced, the first one too, and no count of the metrics falls', async () => {
+    const duration = 'latchkey_check_duration_seconds_count'
+    const before = await counted(rig, 'latchkey_checks_total')
+    for (let each = 0; each < 3; each += 1) await ask(rig.addressOf(0))
+    for (let each = 0; each < 4; each += 1) await ask(rig.addressOf(1))
+    expect(await counted(rig, 'latchkey_checks_total')).toBe(before + 7)
+    expect(await counted(rig, duration)).toBe(before + 7)
+    expect(await counted(rig, 'latchkey_build_info')).toBe(1)
+    expect(await counted(rig, 'latchkey_charge_form')).toBe(1)
+    expect(await counted(rig, 'latchkey_workers', { state: 'serving' })).toBe(2)
+    for (const worker of [1, 0]) {
+      const pid = lastPid(rig, worker)
+      process.kill(pid, 'SIGKILL')
+      await rig.untilServing(worker === 1 ? 3 : 4)
+      expect(lastPid(rig, worker)).not.toBe(pid)
+      expect(await ask(rig.addressOf(worker))).toBe('invalid_key')
+      await expect.poll(() => readiness(rig), { timeout: 20_000 }).toEqual(READY)
+      expect(await counted(rig, 'latchkey_checks_total')).toBe(before + (worker === 1 ? 8 : 9))
+    }
+    expect(await counted(rig, duration)).toBe(before + 9)
+    expect(rig.log.filter(({ msg }) => msg === 'worker ended')).toMatchObject([
+      { worker: 1, signal: 'SIGKILL' },
+      { worker: 0, signal: 'SIGKILL' },
+    ])
+  })
+
+  test('told to stop, every worker drains, and the exit code is 0', async () => {
+    rig.kill('SIGTERM')
+    await expect
+      .poll(() => readiness(rig), { timeout: 20_000, interval: 5 })
+      .toMatchObject([503, { components: { serving: { ok: false } } }])
+    expect(await rig.ended).toBe(0)
+    expect(rig.errors).toEqual([])
+    for (const worker of [0, 1]) expect(isAlive(lastPid(rig, worker))).toBe(false)
+  })
 })
 
 test.runIf(process.env['LATCHKEY_PROVE'] === '1')(
   'a worker that dies again and again ends all of them, with a sentence',
   async () => {
-    const rig = await serve()
+    const rig = await serve(await aDirectory())
     for (let death = 1; death <= 5; death += 1) {
       process.kill(lastPid(rig, 1), 'SIGKILL')
       if (death < 5) await rig.untilServing(2 + death)
@@ -141,19 +172,15 @@ test.runIf(process.env['LATCHKEY_PROVE'] === '1')(
   },
 )
 
-test('told to stop, every worker drains, and the exit code is 0', async () => {
-  const rig = await serve({ LATCHKEY_DRAIN_DELAY: '300ms' })
-  rig.kill('SIGTERM')
-  await expect
-    .poll(() => readiness(rig), { timeout: 20_000, interval: 5 })
-    .toMatchObject([503, { components: { serving: { ok: false } } }])
-  expect(await rig.ended).toBe(0)
-  expect(rig.errors).toEqual([])
-  for (const worker of [0, 1]) expect(isAlive(lastPid(rig, worker))).toBe(false)
-})
-
-test('a second signal ends all of them at once', async () => {
-  const rig = await serve({ LATCHKEY_DRAIN_DELAY: '1h' })
+test('with a port each worker answers at one of its own; a second signal ends all at once', async () => {
+  const port = await firstOfTwoPorts()
+  const rig = await serve(await aDirectory(), {
+    LATCHKEY_LISTEN: `127.0.0.1:${port}`,
+    LATCHKEY_DRAIN_DELAY: '1h',
+  })
+  const addresses = rig.log.filter(({ msg }) => msg === 'serving').map(({ address }) => address)
+  expect(addresses).toEqual([`127.0.0.1:${port}`, `127.0.0.1:${port + 1}`])
+  for (const address of addresses) expect(await ask(String(address))).toBe('invalid_key')
   rig.kill('SIGTERM')
   await expect.poll(() => readiness(rig), { timeout: 20_000 }).toMatchObject([503, {}])
   rig.kill('SIGTERM')
@@ -172,17 +199,6 @@ test('a signal while they start ends all of them in good order', async () => {
   expect(workers.errors).toEqual([])
 })
 
-test('a successor takes over the socket of each worker', async () => {
-  const env = { LATCHKEY_HEALTH_LISTEN: 'off' }
-  const rig = await serve(env)
-  const successor = startWorkers({ ...rig, env })
-  onClose(successor.close)
-  await successor.untilServing(2)
-  rig.kill('SIGTERM')
-  expect(await rig.ended).toBe(0)
-  for (const worker of [0, 1]) expect(await ask(successor.addressOf(worker))).toBe('invalid_key')
-})
-
 test.each([
   [{ database_url: 'sqlite:here.db' }, /one process has an SQLite store at a time/],
   [{ listen: '127.0.0.1:0' }, /stand on ports that follow each other/],
@@ -196,26 +212,28 @@ test.each([
   expect(loadConfig({ ...fitting, ...settings }, {}).workers).toBe(1)
 })
 
-test.each([
+const NO_START = [
   [{ DATABASE_URL: 'sqlite:here.db' }, 64, /LATCHKEY_WORKERS: one process has an SQLite store at a time/],
   [{ LATCHKEY_SOCKET_GROUP: 'no-such-group' }, 64, /there is no group/],
   [{ LATCHKEY_LISTEN: 'unix:/dev/null/s' }, 1, /cannot put a socket at/],
   [{ DATABASE_URL: 'mysql://nobody@127.0.0.1:1/x' }, 69, /./],
-] as const)('with %j none starts, which is told once: %i', async (env, code, words) => {
-  const directory = await aDirectory()
+] as const
+
+test('one that cannot start ends all with its exit code, which is told once', async () => {
   const { databaseUrl } = await aStore()
-  const ran = await runLatchkey(['serve'], {
-    directory,
-    env: {
-      DATABASE_URL: databaseUrl,
-      LATCHKEY_WORKERS: '2',
-      LATCHKEY_LISTEN: `unix:${join(directory, 's')}`,
-      ...env,
-    },
-  })
-  expect({ code: ran.code, stderr: ran.stderr }).toEqual({ code, stderr: expect.stringMatching(words) })
-  expect(ran.stdout).not.toMatch(/"serving"/)
-  expect(ran.stderr.trimEnd().split('\n')).toHaveLength(1)
+  const ranWith = async (env: Readonly<Record<string, string>>) => {
+    const directory = await aDirectory()
+    const listen = `unix:${join(directory, 's')}`
+    const usual = { DATABASE_URL: databaseUrl, LATCHKEY_WORKERS: '2', LATCHKEY_LISTEN: listen }
+    return runLatchkey(['serve'], { directory, env: { ...usual, ...env } })
+  }
+  const ran = await Promise.all(NO_START.map(([env]) => ranWith(env)))
+  const told = ran.map(({ code, stderr }) => ({ code, stderr }))
+  expect(told).toEqual(NO_START.map(([, code, words]) => ({ code, stderr: expect.stringMatching(words) })))
+  for (const { stdout, stderr } of ran) {
+    expect(stdout).not.toMatch(/"serving"/)
+    expect(stderr.trimEnd().split('\n')).toHaveLength(1)
+  }
 })
 
 test('nobody but a supervisor starts a worker', async () => {
@@ -223,7 +241,7 @@ test('nobody but a supervisor starts a worker', async () => {
   expect([code, stderr]).toEqual([64, expect.stringMatching(/--worker is for processes that latchkey serve/)])
 })
 
-test('the supervisor loads neither store nor server; when it is killed its workers drain and end', async () => {
+test('a successor takes over each socket; its supervisor loads neither store nor server, and its workers end when it is killed', async () => {
   const directory = await aDirectory()
   const hook = join(directory, 'loaded.mjs')
   writeFileSync(
@@ -235,14 +253,14 @@ test('the supervisor loads neither store nor server; when it is killed its worke
       return next(url, context)
     } })`,
   )
-  const { databaseUrl } = await aStore()
-  const workers = startWorkers({
-    directory,
-    databaseUrl,
-    env: { NODE_OPTIONS: `--import=${hook}` },
-  })
+  const env = { LATCHKEY_HEALTH_LISTEN: 'off' }
+  const rig = await serve(directory, env)
+  const workers = startWorkers({ ...rig, env: { ...env, NODE_OPTIONS: `--import=${hook}` } })
   onClose(workers.close)
   await workers.untilServing(2)
+  rig.kill('SIGTERM')
+  expect(await rig.ended).toBe(0)
+  for (const worker of [0, 1]) expect(await ask(workers.addressOf(worker))).toBe('invalid_key')
   const loadedBy = (pid: number) => readFileSync(join(directory, `loaded.${pid}`), 'utf8').split('\n')
   const heavy = /\/src\/(app\.ts|app\/|grpc\/|store\/)|mysql2|kysely|grpc-js|opentelemetry/
   expect(loadedBy(workers.pid).filter((url) => heavy.test(url))).toEqual([])
@@ -257,3 +275,19 @@ test('the supervisor loads neither store nor server; when it is killed its worke
   await workers.ended
   for (const worker of [0, 1]) await until(() => !isAlive(lastPid(workers, worker)))
 })
+
+/** Below those that the system gives away by itself. */
+const firstOfTwoPorts = async (): Promise<number> => {
+  for (let port = 20_000 + (process.pid % 5_000) * 2; ; port += 2)
+    if ((await isFree(port)) && (await isFree(port + 1))) return port
+}
+
+const isFree = async (port: number): Promise<boolean> => {
+  const server = createServer().listen(port, '127.0.0.1')
+  const listens = await once(server, 'listening').then(
+    () => true,
+    () => false,
+  )
+  server.close()
+  return listens
+}
