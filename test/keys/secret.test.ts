@@ -86,6 +86,17 @@ test('a token is recognised exactly when the published rule says so, whatever th
   expect(Math.min(seen.recognised, seen.refused)).toBeGreaterThan(2_000)
 })
 
+test('no character outside the alphabet counts in a checksum, not even as one less than nothing', () => {
+  const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
+  const minted = Array.from({ length: 10_000 }, () => secrets.mint()).filter((each) => /[^z]z$/.test(each))
+  expect(minted.length).toBeGreaterThan(10)
+  for (const secret of minted) {
+    const next = alphabet.charAt(alphabet.indexOf(secret.charAt(37)) + 1)
+    for (const stranger of ['_', ' ', '\u00e9'])
+      expect(secrets.recognise(secret.slice(0, 37) + next + stranger)).toBe(false)
+  }
+})
+
 test('the first format mints and every listed one is accepted', () => {
   const imported = createSecrets([
     { prefix: 'sk-', length: 51, checksum: 'crc32' },
