@@ -47,7 +47,7 @@ export type Check = (request: AuthRequest | undefined, call: Call) => Soon<Decis
 
 export const createCheck = (deps: CheckDeps): Check => {
   const decide = (request: AuthRequest, digest: Uint8Array, call: Call): Soon<Decision | 'stale'> =>
-    andThen(findKeyFor(request.source, deps, digest, call), (known) => {
+    andThen(findKeyFor(request, deps, digest, call), (known) => {
       if (isDeny(known)) return known
       const unusable = denyUnusable(deps, known)
       if (unusable !== undefined) return unusable

@@ -41,15 +41,15 @@ export const findKey = (
 
 /** The same for an address, which gets no look-up while it asks for too many keys that nobody made. */
 export const findKeyFor = (
-  source: string,
+  request: Readonly<{ source: string }>,
   deps: Parameters<typeof findKey>[0] & Readonly<{ throttle: SourceThrottle }>,
   digest: Uint8Array,
   call: Call,
 ): Soon<KnownKey | Deny> => {
-  call.mayLookUp = !deps.throttle.isThrottled(source)
+  call.mayLookUp = !deps.throttle.isThrottled(request)
   return andThen(findKey(deps, digest, call), (known) => {
     // What is remembered as absent costs nothing.
-    if (isDeny(known) && call.cache === 'miss') deps.throttle.missed(source)
+    if (isDeny(known) && call.cache === 'miss') deps.throttle.missed(request.source)
     return known
   })
 }

@@ -74,8 +74,7 @@ export const createAuthorization = (options: AuthorizationOptions, deps: Authori
   const { clock, metrics, admission } = deps
   const startSpan = createCheckSpans()
   const encoding = { ...options, clock, encodeAllow: createAllowAnswers(options) }
-  const answer = (asked: AskedCheck, reply: (reply: CheckReply) => void, call: Call) => {
-    const beganMs = clock.monotonicMs()
+  const answer = (asked: AskedCheck, reply: (reply: CheckReply) => void, call: Call, beganMs: number) => {
     metrics.began()
     const span = startSpan(asked.metadata)
     const finish = (decided: CheckOutcome) => {
@@ -112,13 +111,14 @@ export const createAuthorization = (options: AuthorizationOptions, deps: Authori
   return (asked, reply) => {
     const tryTimeout = asked.metadata.get('x-envoy-expected-rq-timeout-ms')
     const granted = { remainingMs: asked.remainingMs, tryTimeout }
-    const call = createCall(deadlineOf(granted, clock, options.checkTimeoutMs))
+    const nowMs = clock.monotonicMs()
+    const call = createCall(deadlineOf(granted, nowMs, options.checkTimeoutMs))
     // We are behind by so much that this one has given up: others still wait for theirs.
     if (asked.hasGivenUp)
       shed(reply, call, 'late', new Failure('deadline_exceeded', 'the deadline passed before it was read'))
     else if (!admission.enter())
       shed(reply, call, 'in_flight', new Failure('overloaded', 'too many Checks are in flight'))
-    else answer(asked, reply, call)
+    else answer(asked, reply, call, nowMs)
     return () => {
       call.cancelled = true
     }
@@ -144,35 +144,41 @@ const decide = (bytes: Buffer, call: Call, { check, clock }: AuthorizationDeps):
 
 type Encoding = AuthorizationOptions & Readonly<{ clock: Clock; encodeAllow: AllowAnswers }>
 
+type Told = Readonly<{ decisionId: string; call: Call }>
+
 /** What cannot be encoded is our bug, and answered as one. */
 const encode = (
   outcome: CheckOutcome,
-  { decisionId, call }: Readonly<{ decisionId: string; call: Call }>,
-  { failureAnswer, credentialHeaders, clock, encodeAllow }: Encoding,
+  told: Told,
+  encoding: Encoding,
 ): { reply: CheckReply; outcome: CheckOutcome } => {
-  const stale = call.cache === 'stale'
-  const nowMs = clock.now()
-  const shape = outcome.request === undefined ? 'openai' : clientShapeOf(outcome.request)
-  const responding: ResponseContext = { decisionId, shape, credentialHeaders, nowMs, stale }
-  const undecided =
-    outcome.kind === 'unknown' && outcome.decision.outcome === 'deny' ? outcome.decision : undefined
-  if (undecided !== undefined && failureAnswer === 'grpc_error')
-    return { reply: { error: { code: STATUS_CODE.UNAVAILABLE, details: undecided.reason } }, outcome }
   try {
-    if (outcome.decision.outcome === 'allow')
-      return { reply: { error: undefined, response: encodeAllow(outcome.decision, responding) }, outcome }
-    const response =
-      undecided !== undefined && failureAnswer === 'error_response'
-        ? toErrorResponse(undecided, responding)
-        : toCheckResponse(outcome.decision, responding)
-    return { reply: { error: undefined, response: encodeAnswer(response) }, outcome }
+    return { reply: replyTo(outcome, told, encoding), outcome }
   } catch (error) {
     const bug = outcomeOfError(error, outcome.request)
-    return {
-      reply: { error: undefined, response: encodeAnswer(toCheckResponse(bug.decision, responding)) },
-      outcome: bug,
-    }
+    return { reply: replyTo(bug, told, encoding), outcome: bug }
   }
+}
+
+const replyTo = (
+  { kind, decision, request }: CheckOutcome,
+  { decisionId, call }: Told,
+  { failureAnswer, credentialHeaders, clock, encodeAllow }: Encoding,
+): CheckReply => {
+  const stale = call.cache === 'stale'
+  const nowMs = clock.now()
+  if (decision.outcome === 'allow')
+    return { error: undefined, response: encodeAllow(decision, { decisionId, nowMs, stale }) }
+  const shape = request === undefined ? 'openai' : clientShapeOf(request)
+  const responding: ResponseContext = { decisionId, shape, credentialHeaders, nowMs, stale }
+  const isUndecided = kind === 'unknown' && decision.outcome === 'deny'
+  if (isUndecided && failureAnswer === 'grpc_error')
+    return { error: { code: STATUS_CODE.UNAVAILABLE, details: decision.reason } }
+  const response =
+    isUndecided && failureAnswer === 'error_response'
+      ? toErrorResponse(decision, responding)
+      : toCheckResponse(decision, responding)
+  return { error: undefined, response: encodeAnswer(response) }
 }
 
 const labelsOf = ({ decision }: CheckOutcome) => ({

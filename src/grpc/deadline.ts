@@ -1,6 +1,5 @@
 // Until when a Check may work: the smallest of what Envoy grants and what we allow, less the time to answer
 // in.
-import type { Clock } from '../kernel/clock.ts'
 
 /**
  * Left for the answer to reach Envoy before Envoy stops waiting: a stream that it resets counts against the
@@ -16,15 +15,25 @@ export type Granted = Readonly<{
   tryTimeout: string | undefined
 }>
 
-/** Monotonic milliseconds. */
+/** Monotonic milliseconds, as `nowMs` is. */
 export const deadlineOf = (
   { remainingMs, tryTimeout }: Granted,
-  clock: Clock,
+  nowMs: number,
   checkTimeoutMs: number,
 ): number => {
   const grantedMs = Math.min(checkTimeoutMs, remainingMs, tryTimeoutMs(tryTimeout))
-  return clock.monotonicMs() + grantedMs - answerMs(grantedMs)
+  return nowMs + grantedMs - answerMs(grantedMs)
 }
 
-const tryTimeoutMs = (text: string | undefined): number =>
-  text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : Number.POSITIVE_INFINITY
+/** An Envoy says the same each time. */
+const tryTimeoutMs = (text: string | undefined): number => {
+  if (text === last.text) return last.ms
+  const ms = text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : Number.POSITIVE_INFINITY
+  last = { text, ms }
+  return ms
+}
+
+let last: Readonly<{ text: string | undefined; ms: number }> = {
+  text: undefined,
+  ms: Number.POSITIVE_INFINITY,
+}

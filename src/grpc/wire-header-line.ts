@@ -55,7 +55,9 @@ export const shortLineEnd = (bytes: Buffer, at: number, form: LineForm): number 
 /** Where the name of a short line begins. */
 export const shortNameFrom = (at: number): number => at + 3
 
-export const shortNameTo = (bytes: Buffer, at: number): number => at + 3 + (bytes[at + 2] ?? 0)
+export const shortNameTo = (bytes: Buffer, at: number): number => at + 3 + shortNameLength(bytes, at)
+
+export const shortNameLength = (bytes: Buffer, at: number): number => bytes[at + 2] ?? 0
 
 /** Of a short line. */
 export const shortLine = (bytes: Buffer, at: number): WireLine => {

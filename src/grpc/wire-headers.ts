@@ -2,7 +2,14 @@
 import type { RequestHeaders } from '../check/auth-request.ts'
 import type { WireCursor } from './wire-cursor.ts'
 import type { LineForm, WireLine } from './wire-header-line.ts'
-import { readLine, shortLine, shortLineEnd, shortNameFrom, shortNameTo } from './wire-header-line.ts'
+import {
+  readLine,
+  shortLine,
+  shortLineEnd,
+  shortNameFrom,
+  shortNameLength,
+  shortNameTo,
+} from './wire-header-line.ts'
 import { latin1At } from './wire-text.ts'
 
 /** Names that are asked for are lower-case ASCII; those that came are compared as `toLowerCase` would make them. */
@@ -28,6 +35,8 @@ class NotedHeaders implements WireHeaders {
   // oxlint-disable-next-line unicorn/no-new-array -- filling it would cost what the room saves
   private readonly noted = new Array<number>(USUAL_LINES)
   private size = 0
+  /** A bit for each length of a short line's name, by its last five bits: most names that are asked for are not there. */
+  private lengths = 0
   private others: WireLine[] | undefined
 
   constructor(bytes: Buffer, form: LineForm) {
@@ -45,7 +54,9 @@ class NotedHeaders implements WireHeaders {
     if (end > 0) {
       cursor.at = end
       this.noted[this.size] = at
+      this.lengths |= 1 << shortNameLength(cursor.bytes, at)
     } else {
+      this.lengths = EVERY_LENGTH
       this.others ??= []
       this.noted[this.size] = -this.others.push(readLine(cursor, this.form))
     }
@@ -71,7 +82,10 @@ class NotedHeaders implements WireHeaders {
 
   /** Pseudo-headers are no headers. */
   private first(name: string): number {
-    return name.startsWith(':') ? -1 : this.find(name, 0)
+    if (name.startsWith(':')) return -1
+    // A k may have come as the Kelvin sign, which is longer.
+    const mayBeThere = (this.lengths & (1 << name.length)) !== 0 || name.includes('k')
+    return mayBeThere ? this.find(name, 0) : -1
   }
 
   private all(name: string): readonly number[] {
@@ -119,6 +133,8 @@ class NotedHeaders implements WireHeaders {
     return this.others?.[~at] ?? NO_LINE
   }
 }
+
+const EVERY_LENGTH = -1
 
 const NO_LINE: WireLine = { nameFrom: 0, nameTo: 0, valueFrom: 0, valueTo: 0, isRaw: false }
 

@@ -4,7 +4,7 @@ import type { Clock } from '../kernel/clock.ts'
 
 export type SourceThrottle = Readonly<{
   /** True when nothing may be looked up for this address now. The empty one, of which nothing is known, never is. */
-  isThrottled(source: string): boolean
+  isThrottled(asking: Readonly<{ source: string }>): boolean
   /** A look-up for it found that there is no such key. */
   missed(source: string): void
 }>
@@ -27,7 +27,7 @@ export const createSourceThrottle = ({
     return misses !== undefined && clock.monotonicMs() - misses.sinceMs < PERIOD_MS ? misses : undefined
   }
   return {
-    isThrottled: (source) => (recent(networkOf(source))?.count ?? 0) >= perSecond,
+    isThrottled: ({ source }) => (recent(networkOf(source))?.count ?? 0) >= perSecond,
     missed(source) {
       if (source === '') return
       const name = networkOf(source)

@@ -171,9 +171,8 @@ describe('the deadline', () => {
     ['the setting, a very long one', Infinity, undefined, 10_000, 9_900],
     ['already past, when Envoy grants less than it takes to answer', Infinity, '10', 500, -10],
   ])('is %s, less the time to answer in', (_name, callMs, tryTimeoutMs, settingMs, expectedMs) => {
-    const clock = createManualClock()
     const granted = { remainingMs: callMs, tryTimeout: tryTimeoutMs }
-    expect(deadlineOf(granted, clock, settingMs) - clock.monotonicMs()).toBe(expectedMs)
+    expect(deadlineOf(granted, 5_000, settingMs) - 5_000).toBe(expectedMs)
   })
 
   it('is kept with a 503 by a decision that never comes', async () => {

@@ -23,13 +23,20 @@ export const createHeadReader = (): HeadReader => {
   const decoder: HeaderDecoder = createHeaderDecoder(LIMITS.headerTableBytes)
   let known = new Map<string, JudgedHead>()
   let knownGeneration = 0
+  /** The same block again and again is what one Envoy sends: to compare it costs less than to look it up. */
+  let last: Readonly<{ block: Buffer; head: JudgedHead }> | undefined
   return {
     head(block) {
+      if (knownGeneration === decoder.generation() && last?.block.equals(block)) return last.head
       const name = block.toString('latin1')
       if (knownGeneration === decoder.generation()) {
         const found = known.get(name)
-        if (found !== undefined) return found
+        if (found !== undefined) {
+          last = { block: Buffer.from(block), head: found }
+          return found
+        }
       }
+      last = undefined
       const before = decoder.generation()
       const fields = decoder.decode(block)
       const head = isTooLarge(fields) ? 'too_large' : judgeHead(fields)

@@ -7,8 +7,8 @@ export type JoinedWrites = Readonly<{
   flush(): void
 }>
 
-/** Some seventy answers. */
-const PIECE_BYTES = 65_536
+/** More than what is asked in one turn of the loop; what is never written to takes no memory. */
+const PIECE_BYTES = 262_144
 /** A peer that lets more pile up does not read. */
 const MAX_UNSENT_BYTES = 16 * 1_048_576
 
