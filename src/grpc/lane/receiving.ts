@@ -14,7 +14,8 @@ export type Receiving = {
   window: number
   /** It has sent all that it will: half closed (remote). */
   done: boolean
-  cancelled: (() => void) | undefined
+  /** From when its message is whole. */
+  call: Readonly<{ cancel(): void }> | undefined
 }
 
 export const newReceiving = (
@@ -27,15 +28,16 @@ export const newReceiving = (
   head,
   headBytes,
   window,
-  chunks: [],
+  chunks: NO_PIECES,
   bytes: 0,
   done: false,
-  cancelled: undefined,
+  call: undefined,
 })
 
 /** A piece that more will follow. In memory of its own: a slice would hold all that was read from the socket with it. */
 export const keepPiece = (stream: Receiving, data: Buffer): void => {
   if (data.length === 0) return
+  if (stream.chunks === NO_PIECES) stream.chunks = []
   stream.chunks.push(new Uint8Array(data))
   // Each piece takes more than its bytes. Joined so seldom that the copies cost no more than the frames did.
   if (stream.chunks.length < PIECES + stream.bytes / PIECE_BYTES) return
@@ -51,11 +53,13 @@ export const keepPiece = (stream: Receiving, data: Buffer): void => {
 /** All of it, which is not kept any longer. */
 export const takeBody = (stream: Receiving, last: Buffer = NOTHING): Buffer => {
   const { chunks } = stream
-  stream.chunks = []
+  stream.chunks = NO_PIECES
   stream.bytes = 0
   return chunks.length === 0 ? last : Buffer.concat([...chunks, last])
 }
 
+/** Of nearly every call, which arrives in one; nothing is ever put into it. */
+const NO_PIECES: Uint8Array[] = []
 const NOTHING = Buffer.alloc(0)
 const PIECES = 16
 const PIECE_BYTES = 1_024

@@ -19,52 +19,68 @@ export type LaneCall = Readonly<{
 
 const MESSAGE_HEAD = 5
 
-export const createLaneCall = (outbox: Outbox, receiving: Receiving, head: RequestHead): LaneCall => {
-  const { sending } = receiving
-  let begun = false
-  let over = false
-  const begin = () => {
-    if (!begun) outbox.write(headersFrame(sending.id, RESPONSE_HEAD, FLAG.endHeaders))
-    begun = true
+export const createLaneCall = (outbox: Outbox, receiving: Receiving, head: RequestHead): LaneCall =>
+  new OpenCall(outbox, receiving, head)
+
+class OpenCall implements LaneCall {
+  readonly head: RequestHead
+  readonly #outbox: Outbox
+  readonly #sending: Sending
+  #begun = false
+  #over = false
+  #listener: (() => void) | undefined
+
+  constructor(outbox: Outbox, receiving: Receiving, head: RequestHead) {
+    this.head = head
+    this.#outbox = outbox
+    this.#sending = receiving.sending
+    receiving.call = this
   }
-  receiving.cancelled = () => {
-    over = true
-    listener?.()
+
+  onCancelled(listener: () => void): void {
+    this.#listener = listener
   }
-  let listener: (() => void) | undefined
-  const end = (code: number, details: string) => {
-    if (over) return
-    over = true
-    if (!begun) return endAtOnce(outbox, sending, trailersOnly(code, details))
-    sending.trailers = trailers(code, details)
-    outbox.push(sending)
+
+  cancel(): void {
+    this.#over = true
+    this.#listener?.()
   }
-  return {
-    head,
-    onCancelled: (told) => {
-      listener = told
-    },
-    send(message) {
-      if (over) return
-      begin()
-      sending.waiting.push(framed(message))
-      outbox.push(sending)
-    },
-    end,
-    answer(message) {
-      if (over) return
-      over = true
-      const length = MESSAGE_HEAD + message.length
-      if (!begun && outbox.mayTake(sending, length)) {
-        writeWholeAnswer(outbox, sending.id, message)
-        outbox.ended(sending)
-        return
-      }
-      begin()
-      sending.waiting.push(framed(message))
-      sending.trailers = trailers(STATUS.ok, '')
-      outbox.push(sending)
-    },
+
+  send(message: Uint8Array): void {
+    if (this.#over) return
+    this.#begin()
+    this.#sending.waiting.push(framed(message))
+    this.#outbox.push(this.#sending)
+  }
+
+  end(code: number, details: string): void {
+    if (this.#over) return
+    this.#over = true
+    if (this.#begun) this.#finish(trailers(code, details))
+    else endAtOnce(this.#outbox, this.#sending, trailersOnly(code, details))
+  }
+
+  answer(message: Uint8Array): void {
+    if (this.#over) return
+    this.#over = true
+    if (!this.#begun && this.#outbox.mayTake(this.#sending, MESSAGE_HEAD + message.length)) {
+      writeWholeAnswer(this.#outbox, this.#sending.id, message)
+      this.#outbox.ended(this.#sending)
+      return
+    }
+    this.#begin()
+    this.#sending.waiting.push(framed(message))
+    this.#finish(trailers(STATUS.ok, ''))
+  }
+
+  #begin(): void {
+    if (!this.#begun) this.#outbox.write(headersFrame(this.#sending.id, RESPONSE_HEAD, FLAG.endHeaders))
+    this.#begun = true
+  }
+
+  #finish(block: Buffer): void {
+    this.#sending.trailers = block
+    this.#outbox.push(this.#sending)
   }
 }
 

@@ -87,7 +87,7 @@ export const createStreams = (deps: Deps): Streams => {
     const stream = streams.get(id)
     if (stream === undefined) return
     forget(stream)
-    stream.cancelled?.()
+    stream.call?.cancel()
   }
 
   const arrived = (stream: Receiving, data?: Buffer) => {
@@ -164,7 +164,7 @@ export const createStreams = (deps: Deps): Streams => {
       const stream = streams.get(id)
       if (stream === undefined) return
       forget(stream)
-      stream.cancelled?.()
+      stream.call?.cancel()
     },
     takeWindowUpdate(id, increment) {
       assertOpened(id, 'WINDOW_UPDATE')
@@ -194,7 +194,7 @@ export const createStreams = (deps: Deps): Streams => {
     cancelAll() {
       const open = [...streams.values()]
       streams.clear()
-      for (const { cancelled } of open) cancelled?.()
+      for (const { call } of open) call?.cancel()
     },
   }
 }
