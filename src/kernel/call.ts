@@ -44,7 +44,7 @@ export const withinDeadline = <T>(work: Promise<T>, call: Call, clock: Clock): P
         clearTimeout(timer)
         resolve(value)
       },
-      (error: unknown) => {
+      (error: Error) => {
         clearTimeout(timer)
         reject(error)
       },

@@ -2,6 +2,6 @@
 
 export type Soon<T> = T | Promise<T>
 
-/** `next` at once when the value is there. What it throws then is thrown, not rejected. */
-export const andThen = <T, U>(value: Soon<T>, next: (value: T) => Soon<U>): Soon<U> =>
-  value instanceof Promise ? value.then(next) : next(value)
+/** `step` at once when the value is there. What it throws then is thrown, not rejected. */
+export const andThen = <T, U>(value: Soon<T>, step: (value: T) => Soon<U>): Soon<U> =>
+  value instanceof Promise ? value.then(step) : step(value)

@@ -12,7 +12,6 @@ import { summarise } from '../support/check-client.ts'
 import { aCheckRequest } from '../support/check-requests.ts'
 import { anAllow } from '../support/decisions.ts'
 import { aClient, aServer, ask } from '../support/grpc-rig.ts'
-import { createManualClock } from '../support/manual-clock.ts'
 
 const FAILURES = ['store_unavailable', 'overloaded', 'deadline_exceeded'] as const
 

@@ -43,7 +43,7 @@ describe('one look-up', () => {
   test('10,000 concurrent askers of one cold key cause one look-up, counted once', async () => {
     const { store, directory, call } = setUp()
     const calls = Array.from({ length: 10_000 }, call)
-    const asked = calls.map((each) => directory.find(digest, each))
+    const asked = calls.map(async (each) => directory.find(digest, each))
     store.waiting.shift()?.reply(aKey())
     await Promise.all(asked)
     expect(store.lookups()).toBe(1)
