@@ -62,7 +62,7 @@ const PHASES = [
   },
   {
     phase: 'telemetry and log',
-    of: /^src\/telemetry\/|^src\/grpc\/(check-span|check-outcome|decision-log|client-names)|^node_modules\/(@opentelemetry|pino|sonic-boom|thread-stream|@pinojs)/,
+    of: /^src\/telemetry\/|^src\/grpc\/(check-span|check-outcome|status-code|decision-log|client-names)|^node_modules\/(@opentelemetry|pino|sonic-boom|thread-stream|@pinojs)/,
   },
   {
     phase: 'transport’s ends, deadline and admission',
