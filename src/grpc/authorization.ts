@@ -50,6 +50,8 @@ export type AuthorizationDeps = Readonly<{
   metrics: CheckMetrics
   logDecision: DecisionLog
   reportLimits: LimitReport
+  /** A decision was answered, and telling of it failed: our bug. */
+  untold(error: unknown): void
 }>
 
 export type AskedCheck = Readonly<{
@@ -83,12 +85,17 @@ export const createAuthorization = (options: AuthorizationOptions, deps: Authori
       const { reply: replied, outcome } = encode(decided, { decisionId, call }, encoding)
       reply(replied)
       const durationMs = clock.monotonicMs() - beganMs
-      deps.reportLimits(outcome.decision, { decisionId, span })
-      span.end(outcome, { decisionId, call, statusCode: replied.error?.code ?? STATUS_CODE.OK })
-      deps.logDecision(outcome, { decisionId, traceId: span.traceId, durationMs, call })
       const { decision, reason } = labelsOf(outcome)
       const { cache, storeReads, storeWrites } = call
       metrics.ended({ decision, reason, durationMs, cache, storeReads, storeWrites })
+      try {
+        deps.reportLimits(outcome.decision, { decisionId, span })
+        span.end(outcome, { decisionId, call, statusCode: replied.error?.code ?? STATUS_CODE.OK })
+        deps.logDecision(outcome, { decisionId, traceId: span.traceId, durationMs, call })
+      } catch (error) {
+        // The answer is on its way; whoever else is on this connection must not pay for our words about it.
+        deps.untold(error)
+      }
     }
     const decided = context.with(span.context, () => decide(asked.bytes, call, deps))
     // What is in memory is answered in the turn in which it was asked.

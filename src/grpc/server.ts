@@ -69,6 +69,8 @@ export const startGrpcServer = async (
     overload: deps.overload,
     metrics: createCheckMetrics(),
     logDecision: createDecisionLog(deps.log, options.allowLogSampleRate),
+    untold: (error) =>
+      deps.log.error({ error: String(error) }, 'a decision was answered and could not be told'),
     reportLimits: createLimitReport({
       metrics: createLimitMetrics(),
       memory: createSoftLimitMemory({ maxEntries: SOFT_LIMITS_TOLD }),

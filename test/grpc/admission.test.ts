@@ -95,6 +95,7 @@ describe('a Check', () => {
       metrics: createCheckMetrics(),
       logDecision: (_outcome, facts) => told.push(facts),
       reportLimits: () => {},
+      untold: () => {},
     })
     const replied = Promise.withResolvers<CheckReply>()
     const late = { bytes: Buffer.alloc(0), remainingMs: 1_000, metadata: new Map(), hasGivenUp: true }
@@ -103,6 +104,28 @@ describe('a Check', () => {
     const response = CheckResponse.decode(reply.error === undefined ? reply.response : Buffer.alloc(0))
     expect(summarise(response)).toMatchObject({ httpStatus: 503, reason: 'deadline_exceeded' })
     expect([begun, told]).toEqual([0, []])
+  })
+
+  it('of which nobody can be told is answered all the same, leaves the gate, and harms nobody', () => {
+    const bug = new Error('a bug of ours')
+    const untold: unknown[] = []
+    const replies: CheckReply[] = []
+    const answer = createAuthorization(OPTIONS, {
+      check: () => anAllow(),
+      clock: createClock(),
+      admission: createAdmissionGate({ maxInFlight: 1 }),
+      overload: createOverloadMetrics(),
+      metrics: createCheckMetrics(),
+      logDecision: () => {
+        throw bug
+      },
+      reportLimits: () => {},
+      untold: (error) => untold.push(error),
+    })
+    const asked = { bytes: Buffer.alloc(0), remainingMs: 1_000, metadata: new Map(), hasGivenUp: false }
+    for (let each = 0; each < 5; each += 1) answer(asked, (reply) => replies.push(reply))
+    expect(replies.map(({ error }) => error)).toEqual([undefined, undefined, undefined, undefined, undefined])
+    expect(untold).toEqual([bug, bug, bug, bug, bug])
   })
 
   it.each([

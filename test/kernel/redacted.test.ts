@@ -26,3 +26,12 @@ it.each([
 ])('%s stays', (name) => {
   expect(redacted(`model ${name} is`)).toBe(`model ${name} is`)
 })
+
+it('of millions of characters the beginning is told, and no part of a key at its end', () => {
+  for (const piece of ['x', 'a-', 'aB3_', `${secret} `]) {
+    const told = redacted(piece.repeat(4_000_000))
+    expect(told.length).toBeLessThanOrEqual(8_192)
+    expect(told).not.toContain(secret.slice(0, 8))
+  }
+  expect(redacted(`${' '.repeat(8_192 - 20)}${secret}`)).not.toContain(secret.slice(0, 8))
+})
