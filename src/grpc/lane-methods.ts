@@ -2,8 +2,8 @@
 import type { AnswerCheck } from './authorization.ts'
 import type { Health } from './health.ts'
 import { HEALTH_CHECK_PATH, HEALTH_WATCH_PATH, healthResponse, readHealthRequest } from './health-messages.ts'
-import { STATUS } from './lane/grpc-status.ts'
 import type { LaneMethod } from './lane/lane.ts'
+import { STATUS_CODE } from './status-code.ts'
 
 export const laneMethods = (answerCheck: AnswerCheck, health: Health): ReadonlyMap<string, LaneMethod> =>
   new Map([
@@ -32,8 +32,8 @@ const healthMethod =
   (call, message) => {
     const service = serviceIn(message)
     const serving = service === undefined ? undefined : health.isServing(service)
-    if (service === undefined) call.end(STATUS.internal, 'the message cannot be read')
-    else if (serving === undefined) call.end(STATUS.notFound, 'no such service')
+    if (service === undefined) call.end(STATUS_CODE.INTERNAL, 'the message cannot be read')
+    else if (serving === undefined) call.end(STATUS_CODE.NOT_FOUND, 'no such service')
     else call.answer(healthResponse(serving))
   }
 
@@ -41,10 +41,10 @@ const watchMethod =
   (health: Health): LaneMethod =>
   (call, message) => {
     const service = serviceIn(message)
-    if (service === undefined) return call.end(STATUS.internal, 'the message cannot be read')
+    if (service === undefined) return call.end(STATUS_CODE.INTERNAL, 'the message cannot be read')
     const stop = health.watch(service, {
       tell: (serving) => call.send(healthResponse(serving)),
-      end: () => call.end(STATUS.ok, ''),
+      end: () => call.end(STATUS_CODE.OK, ''),
     })
     call.onCancelled(stop)
   }

@@ -11,8 +11,8 @@ export type ClaimableOutcome = Readonly<{ outcome: ChargeOutcome; claim: () => v
 export type RetryMemory = Readonly<{
   /**
    * Runs `charge` for a request, or joins the charge of an earlier try with the same identity. The identity is a digest of
-   * all that makes it the same request, one character a byte; undefined is joined by nobody. A try that failed, or found the key out of date, is forgotten: the
-   * next one charges by itself. When the units of an earlier try are in use already, `recall` tells the states as they are now; without
+   * all that makes it the same request, one character a byte; undefined is joined by nobody. A try that failed, or found the
+   * key out of date, is forgotten: the next one charges by itself. When the units of an earlier try are in use already, `recall` tells the states as they are now; without
    * them, should it fail, the request is charged all the same.
    */
   charge(

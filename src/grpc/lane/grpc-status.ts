@@ -1,15 +1,7 @@
-// How a gRPC call ends over HTTP/2: status codes, trailers, and answers to what is no gRPC call.
+// How a gRPC call ends over HTTP/2: trailers, and answers to what is no gRPC call.
 // https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
+import { STATUS_CODE } from '../status-code.ts'
 import { headerBlock } from './header-blocks.ts'
-
-export const STATUS = {
-  ok: 0,
-  notFound: 5,
-  resourceExhausted: 8,
-  unimplemented: 12,
-  internal: 13,
-  unavailable: 14,
-} as const
 
 const CONTENT_TYPE = ['content-type', 'application/grpc'] as const
 
@@ -26,7 +18,7 @@ const statusFields = (code: number, details: string) =>
 
 /** After messages were sent. */
 export const trailers = (code: number, details: string): Buffer =>
-  code === STATUS.ok ? OK_TRAILERS : headerBlock(statusFields(code, details))
+  code === STATUS_CODE.OK ? OK_TRAILERS : headerBlock(statusFields(code, details))
 
 /** In place of head, messages and trailers. Says what we understand, for who sent something compressed. */
 export const trailersOnly = (code: number, details: string): Buffer =>
@@ -52,3 +44,6 @@ const percentEncoded = (text: string): string =>
       ? String.fromCharCode(byte)
       : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`,
   ).join('')
+
+/** To who sends more than a message may have, before all of it came. */
+export const TOO_LARGE: Buffer = trailersOnly(STATUS_CODE.RESOURCE_EXHAUSTED, 'the message is too large')

@@ -1,9 +1,9 @@
 // A server for unary gRPC calls from a peer that we know and trust: many small calls on few long connections.
 import type { Server } from 'node:net'
 import { createServer } from 'node:net'
+import { STATUS_CODE } from '../status-code.ts'
 import type { LaneConnection } from './connection.ts'
 import { serveConnection } from './connection.ts'
-import { STATUS } from './grpc-status.ts'
 import type { LaneCall } from './stream.ts'
 
 /** Answers with one message, or ends with a status; a method that streams sends as many as it likes before. */
@@ -34,11 +34,11 @@ export const createLane = (options: LaneOptions): Lane => {
   const connections = new Set<LaneConnection>()
   const called = (call: LaneCall, body: Buffer) => {
     const method = methods.get(call.head.path)
-    if (method === undefined) return call.end(STATUS.unimplemented, 'there is no such method')
-    if (body.length < MESSAGE_HEAD) return call.end(STATUS.internal, 'the call has no message')
-    if (body[0] !== 0) return call.end(STATUS.unimplemented, 'compressed messages are not understood')
+    if (method === undefined) return call.end(STATUS_CODE.UNIMPLEMENTED, 'there is no such method')
+    if (body.length < MESSAGE_HEAD) return call.end(STATUS_CODE.INTERNAL, 'the call has no message')
+    if (body[0] !== 0) return call.end(STATUS_CODE.UNIMPLEMENTED, 'compressed messages are not understood')
     if (body.readUInt32BE(1) !== body.length - MESSAGE_HEAD)
-      return call.end(STATUS.internal, 'the call has not exactly one message')
+      return call.end(STATUS_CODE.INTERNAL, 'the call has not exactly one message')
     method(call, body.subarray(MESSAGE_HEAD))
   }
   const server = createServer((socket) => {

@@ -1,6 +1,7 @@
 // One call: what arrived of it, and how it is answered.
+import { STATUS_CODE } from '../status-code.ts'
 import { FLAG, FRAME_HEAD, frame, TYPE, writeHead } from './frame.ts'
-import { httpError, OK_TRAILERS, RESPONSE_HEAD, STATUS, trailers, trailersOnly } from './grpc-status.ts'
+import { httpError, OK_TRAILERS, RESPONSE_HEAD, trailers, trailersOnly } from './grpc-status.ts'
 import type { Outbox, Sending } from './outbox.ts'
 import type { Receiving } from './receiving.ts'
 import type { RequestHead } from './request-head.ts'
@@ -70,7 +71,7 @@ class OpenCall implements LaneCall {
     }
     this.#begin()
     this.#sending.waiting.push(framed(message))
-    this.#finish(trailers(STATUS.ok, ''))
+    this.#finish(trailers(STATUS_CODE.OK, ''))
   }
 
   #begin(): void {
@@ -94,7 +95,7 @@ export const endAtOnce = (outbox: Outbox, sending: Sending, block: Buffer): void
 export const answerInHttp = (outbox: Outbox, sending: Sending, status: 405 | 415): void => {
   outbox.write(headersFrame(sending.id, httpError(status), FLAG.endHeaders))
   sending.waiting.push(NO_GRPC)
-  sending.trailers = trailers(STATUS.internal, '')
+  sending.trailers = trailers(STATUS_CODE.INTERNAL, '')
   outbox.push(sending)
 }
 

@@ -1,7 +1,7 @@
 // The streams of one connection: opened by a head, filled by DATA, closed by an answer or a reset. RFC 9113, section 5.
 import type { ErrorCode } from './frame.ts'
 import { ConnectionError, ERROR, FLAG, TYPE, uint32Frame } from './frame.ts'
-import { STATUS, trailersOnly } from './grpc-status.ts'
+import { TOO_LARGE } from './grpc-status.ts'
 import type { HeadReader } from './head-reader.ts'
 import type { FrameBudget } from './limits.ts'
 import { connectionWindow, LIMITS, streamWindow } from './limits.ts'
@@ -150,12 +150,7 @@ export const createStreams = (deps: Deps): Streams => {
       stream.bytes += data.length
       stream.window -= payload.length
       if (stream.window < 0) return reset(id, ERROR.flowControl)
-      if (stream.bytes > maxBodyBytes)
-        return endAtOnce(
-          outbox,
-          stream.sending,
-          trailersOnly(STATUS.resourceExhausted, 'the message is too large'),
-        )
+      if (stream.bytes > maxBodyBytes) return endAtOnce(outbox, stream.sending, TOO_LARGE)
       if (isLast) arrived(stream, data)
       else keepPiece(stream, data)
     },
