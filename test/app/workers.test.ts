@@ -224,7 +224,13 @@ test('one that cannot start ends all with its exit code, which is told once', as
   const ranWith = async (env: Readonly<Record<string, string>>) => {
     const directory = await aDirectory()
     const listen = `unix:${join(directory, 's')}`
-    const usual = { DATABASE_URL: databaseUrl, LATCHKEY_WORKERS: '2', LATCHKEY_LISTEN: listen }
+    const usual = {
+      DATABASE_URL: databaseUrl,
+      LATCHKEY_WORKERS: '2',
+      LATCHKEY_LISTEN: listen,
+      // One of its own: the usual port may be held by a neighbour, which would be another reason not to start.
+      LATCHKEY_HEALTH_LISTEN: '127.0.0.1:0',
+    }
     return runLatchkey(['serve'], { directory, env: { ...usual, ...env } })
   }
   const ran = await Promise.all(NO_START.map(([env]) => ranWith(env)))
