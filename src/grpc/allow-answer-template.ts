@@ -21,7 +21,7 @@ export const DECISION_ID_LENGTH = 40
 /** A CheckResponse to the length of its OkHttpResponse. OK is 0, and what is 0 is not written. */
 export const BEFORE_OK = field(TAG.response.status, '') + TAG.response.okResponse
 
-/** Throws as `toCheckResponse` does when something in the Allow cannot be sent. */
+/** Throws when something in the Allow cannot be sent. */
 export const createAllowTemplate = (allow: Allow, credentialHeaders: readonly string[]): AllowTemplate => {
   const ok = okResponseOf(allow, credentialHeaders)
   const before = BEFORE_OK + varint(ok.length)

@@ -19,8 +19,8 @@ export type AllowContext = Readonly<{
 export type AllowAnswers = (allow: Allow, context: AllowContext) => Buffer
 
 /**
- * To the byte what `toCheckResponse` and the generated code would make of it, at a tenth of the cost; throws where that throws, and on
- * an id of another length.
+ * To the byte what the generated code would make of it, at a tenth of the cost; throws when something in the Allow cannot be sent, and
+ * on an id of another length.
  */
 export const createAllowAnswers = ({
   credentialHeaders,

@@ -170,14 +170,14 @@ const encode = (
 const replyTo = (
   { kind, decision, request }: CheckOutcome,
   { decisionId, call }: Told,
-  { failureAnswer, credentialHeaders, clock, encodeAllow }: Encoding,
+  { failureAnswer, clock, encodeAllow }: Encoding,
 ): CheckReply => {
   const stale = call.cache === 'stale'
   const nowMs = clock.now()
   if (decision.outcome === 'allow')
     return { error: undefined, response: encodeAllow(decision, { decisionId, nowMs, stale }) }
   const shape = request === undefined ? 'openai' : clientShapeOf(request)
-  const responding: ResponseContext = { decisionId, shape, credentialHeaders, nowMs, stale }
+  const responding: ResponseContext = { decisionId, shape, nowMs, stale }
   const isUndecided = kind === 'unknown' && decision.outcome === 'deny'
   if (isUndecided && failureAnswer === 'grpc_error')
     return { error: { code: STATUS_CODE.UNAVAILABLE, details: decision.reason } }

@@ -1,46 +1,39 @@
-// Decision to CheckResponse, through one builder that cannot leave the status unset: to Envoy an unset one
-// means allowed.
-import type { Allow, ClientShape, Decision, Deny, Listing } from '../check/decision.ts'
+// What is not an Allow to CheckResponse, through one builder that cannot leave the status unset: to Envoy an unset
+// one means allowed.
+import type { ClientShape, Decision, Deny, Listing } from '../check/decision.ts'
 import { REASONS } from '../check/decision.ts'
 import { redacted } from '../kernel/redacted.ts'
 import { errorBody } from './error-body.ts'
-import type {
-  CheckResponse,
-  DeniedHttpResponse,
-  OkHttpResponse,
-} from './gen/envoy/service/auth/v3/external_auth.ts'
+import type { DeniedHttpResponse } from './gen/envoy/service/auth/v3/external_auth.ts'
+import type { Status } from './gen/google/rpc/status.ts'
 import { overwriting } from './header-options.ts'
 import { modelListBody } from './model-list.ts'
-import { rateLimitHeaders, softLimitHeaders } from './rate-limit-headers.ts'
+import { rateLimitHeaders } from './rate-limit-headers.ts'
 import { STATUS_CODE } from './status-code.ts'
-import { upstreamHeaders } from './upstream-headers.ts'
 
 /** What later filters and the access log may know of a decision. */
 export type Facts = Readonly<Record<string, string>>
 
-/** As this builder makes it: `encodeAnswer` turns it into bytes. */
-export type Answer = Omit<CheckResponse, 'dynamicMetadata'> & Readonly<{ dynamicMetadata: Facts }>
+/** A CheckResponse that refuses, of which nothing is left out: `encodeAnswer` turns it into bytes. */
+export type Answer = Readonly<{
+  status: Status
+  httpResponse: Readonly<{ $case: 'deniedResponse' | 'errorResponse'; value: DeniedHttpResponse }>
+  dynamicMetadata: Facts
+}>
 
 export type ResponseContext = Readonly<{
   decisionId: string
   shape: ClientShape
-  credentialHeaders: readonly string[]
   /** The database's time, UTC milliseconds. */
   nowMs: number
   /** Decided on what was remembered of a key while the store did not answer. */
   stale: boolean
 }>
 
-/**
- * Throws only when something in the decision cannot be sent, which is our bug; a Deny made of our own words
- * always encodes.
- */
-export const toCheckResponse = (decision: Decision, context: ResponseContext): Answer => {
-  const facts = factsOf(decision, context)
-  if (decision.outcome === 'allow')
-    return respond({ $case: 'okResponse', value: passed(decision, context) }, facts)
+/** Always encodes: it is made of our own words. */
+export const toCheckResponse = (decision: Deny | Listing, context: ResponseContext): Answer => {
   const value = decision.outcome === 'deny' ? refused(decision, context) : listed(decision, context)
-  return respond({ $case: 'deniedResponse', value }, facts)
+  return respond({ $case: 'deniedResponse', value }, factsOf(decision, context))
 }
 
 /**
@@ -50,10 +43,8 @@ export const toCheckResponse = (decision: Decision, context: ResponseContext): A
 export const toErrorResponse = (deny: Deny, context: ResponseContext): Answer =>
   respond({ $case: 'errorResponse', value: refused(deny, context) }, factsOf(deny, context))
 
-type HttpResponse = NonNullable<CheckResponse['httpResponse']>
-
-const respond = (httpResponse: HttpResponse, facts: Facts): Answer => ({
-  status: { code: statusCodeOf(httpResponse), message: facts['reason'] ?? '' },
+const respond = (httpResponse: Answer['httpResponse'], facts: Facts): Answer => ({
+  status: { code: statusCodeOf(httpResponse.value), message: facts['reason'] ?? '' },
   httpResponse,
   dynamicMetadata: facts,
 })
@@ -68,24 +59,11 @@ const STATUS_CODES: Readonly<Record<number, number>> = {
   503: STATUS_CODE.UNAVAILABLE,
 }
 
-/** OK for an Allow alone; whatever else is answered, a listing too, is a refusal to Envoy. */
-const statusCodeOf = (httpResponse: HttpResponse): number => {
-  if (httpResponse.$case === 'okResponse') return STATUS_CODE.OK
-  const code = httpResponse.value.status?.code ?? 0
+/** Never OK: whatever is answered here, a listing too, is a refusal to Envoy. */
+const statusCodeOf = ({ status }: DeniedHttpResponse): number => {
+  const code = status?.code ?? 0
   if (code < 200) throw new Error(`HTTP status ${code} would pass for an Allow`)
   return STATUS_CODES[code] ?? STATUS_CODE.PERMISSION_DENIED
-}
-
-const passed = (allow: Allow, { credentialHeaders, nowMs }: ResponseContext): OkHttpResponse => {
-  const { set, remove } = upstreamHeaders(allow, credentialHeaders)
-  return {
-    headers: overwriting(set),
-    headersToRemove: remove,
-    responseHeadersToAdd: overwriting([
-      ...rateLimitHeaders(allow.limits, nowMs),
-      ...softLimitHeaders(allow.near),
-    ]),
-  }
 }
 
 const refused = (deny: Deny, { decisionId, shape, nowMs }: ResponseContext): DeniedHttpResponse => {

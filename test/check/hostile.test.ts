@@ -1,9 +1,10 @@
 // Hostile requests: the exact answer to each, what it may cost the store, and no Allow for anything generated.
+import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { toCheckResponse } from '../../src/grpc/check-response.ts'
 import { createSecrets, DEFAULT_SECRET_FORMATS } from '../../src/keys/secret.ts'
 import { NO_RULES } from '../../src/policy/policy.ts'
+import { answered } from '../support/answered.ts'
 import { summarise } from '../support/check-client.ts'
 import type { CheckRig } from '../support/check-rig.ts'
 import { createCheckRig } from '../support/check-rig.ts'
@@ -54,13 +55,13 @@ afterAll(() => rig.close())
 const answerTo = async (parts: Parameters<CheckRig['ask']>[0]) => {
   const { decision } = await rig.ask(parts)
   const context = {
-    decisionId: 'd',
+    decisionId: `dec_${randomUUID()}`,
     shape: 'openai' as const,
     credentialHeaders: rig.deps.credentialHeaders,
     nowMs: 0,
     stale: false,
   }
-  const { allowed, httpStatus, reason } = summarise(toCheckResponse(decision, context))
+  const { allowed, httpStatus, reason } = summarise(answered(decision, context))
   return allowed ? 'allow' : `${httpStatus} ${reason}`
 }
 

@@ -5,8 +5,8 @@ import { describe, expect, it } from 'vitest'
 import type { Allow } from '../../src/check/decision.ts'
 import type { AllowContext } from '../../src/grpc/allow-answers.ts'
 import { createAllowAnswers } from '../../src/grpc/allow-answers.ts'
-import { toCheckResponse } from '../../src/grpc/check-response.ts'
 import { CheckResponse } from '../../src/grpc/gen/envoy/service/auth/v3/external_auth.ts'
+import { allowResponse } from '../support/allow-response.ts'
 import { anAllow, arbitraryAllow } from '../support/decisions.ts'
 import { recordFigure } from '../support/figures.ts'
 import { aKey, anOwner, aQuota, aState } from '../support/virtual-keys.ts'
@@ -23,9 +23,7 @@ const contextOf = (more: Partial<AllowContext> = {}): AllowContext => ({
 })
 
 const generated = (allow: Allow, context: AllowContext, credentialHeaders = CREDENTIAL_HEADERS): Buffer =>
-  Buffer.from(
-    CheckResponse.encode(toCheckResponse(allow, { ...context, credentialHeaders, shape: 'openai' })).finish(),
-  )
+  allowResponse(allow, context, credentialHeaders)
 
 const answersOf = (credentialHeaders = CREDENTIAL_HEADERS) => createAllowAnswers({ credentialHeaders })
 

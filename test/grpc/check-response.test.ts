@@ -3,11 +3,12 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Decision, DenyReason } from '../../src/check/decision.ts'
 import { deny, REASONS } from '../../src/check/decision.ts'
-import type { ResponseContext } from '../../src/grpc/check-response.ts'
 import { toCheckResponse, toErrorResponse } from '../../src/grpc/check-response.ts'
 import type { HeaderValueOption } from '../../src/grpc/gen/envoy/config/core/v3/base.ts'
-import { CheckResponse } from '../../src/grpc/gen/envoy/service/auth/v3/external_auth.ts'
+import type { CheckResponse } from '../../src/grpc/gen/envoy/service/auth/v3/external_auth.ts'
 import { OWN_HEADER_NAMES } from '../../src/grpc/upstream-headers.ts'
+import type { AnsweringContext } from '../support/answered.ts'
+import { answered } from '../support/answered.ts'
 import {
   ALL_REASONS,
   aListing,
@@ -22,8 +23,11 @@ const NOW_MS = Date.UTC(2026, 10, 21, 12, 0, 0)
 
 const CREDENTIAL_HEADERS = ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key']
 
-const context = (more: Partial<ResponseContext> = {}): ResponseContext => ({
-  decisionId: 'dec_1',
+/** As long as each of them is. */
+const DECISION_ID = 'dec_00000000-0000-4000-8000-000000000001'
+
+const context = (more: Partial<AnsweringContext> = {}): AnsweringContext => ({
+  decisionId: DECISION_ID,
   shape: 'openai',
   credentialHeaders: CREDENTIAL_HEADERS,
   nowMs: NOW_MS,
@@ -32,8 +36,8 @@ const context = (more: Partial<ResponseContext> = {}): ResponseContext => ({
 })
 
 /** Over the wire, as it really arrives. */
-const answer = (decision: Decision, more: Partial<ResponseContext> = {}): CheckResponse =>
-  CheckResponse.decode(CheckResponse.encode(toCheckResponse(decision, context(more))).finish())
+const answer = (decision: Decision, more: Partial<AnsweringContext> = {}): CheckResponse =>
+  answered(decision, context(more))
 
 const passed = (response: CheckResponse) => {
   if (response.httpResponse?.$case !== 'okResponse') throw new Error('not passed')
@@ -137,7 +141,7 @@ describe('an Allow', () => {
       key_id: 'key_1',
       owner: 'acme',
       model: 'gpt-4o',
-      decision_id: 'dec_1',
+      decision_id: DECISION_ID,
       outcome: 'allow',
     })
   })
@@ -147,13 +151,11 @@ describe('an Allow', () => {
   })
 
   it.each(['a\r\nb', 'a\nb', 'a\0b', 'caf\u00e9', '\u007f'])('with %j in a header is never sent', (model) => {
-    expect(() => toCheckResponse(anAllow({ model }), context())).toThrow('cannot be sent')
+    expect(() => answer(anAllow({ model }))).toThrow('cannot be sent')
   })
 
   it('that would both set and remove a header is never sent', () => {
-    expect(() => toCheckResponse(anAllow(), context({ credentialHeaders: ['x-latchkey-owner'] }))).toThrow(
-      'both',
-    )
+    expect(() => answer(anAllow(), { credentialHeaders: ['x-latchkey-owner'] })).toThrow('both')
   })
 })
 
@@ -226,7 +228,7 @@ describe('a Deny', () => {
     expect(status).toBe(httpStatus)
     expect(headers).toEqual({
       'content-type': 'application/json',
-      'x-latchkey-decision-id': 'dec_1',
+      'x-latchkey-decision-id': DECISION_ID,
       ...(shouldRetry === undefined ? {} : { 'x-should-retry': shouldRetry }),
       ...(httpStatus === 401 ? { 'www-authenticate': 'Bearer' } : {}),
       ...(httpStatus === 503 ? { 'retry-after': '1' } : {}),
@@ -246,12 +248,12 @@ describe('a Deny', () => {
 
   it('leaves facts for the access log, those of the key when it is known', () => {
     expect(answer(deny('missing_key', 'words')).dynamicMetadata).toEqual({
-      decision_id: 'dec_1',
+      decision_id: DECISION_ID,
       outcome: 'deny',
       reason: 'missing_key',
     })
     expect(answer(deny('key_expired', 'words', { key: aKey() })).dynamicMetadata).toEqual({
-      decision_id: 'dec_1',
+      decision_id: DECISION_ID,
       outcome: 'deny',
       reason: 'key_expired',
       key_id: 'key_1',

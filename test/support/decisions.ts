@@ -73,8 +73,9 @@ const arbitraryListing: fc.Arbitrary<Listing> = fc
   .record({ key, models: fc.array(model, { maxLength: 20 }) })
   .map((parts) => ({ outcome: 'listing', ...parts }))
 
+export const arbitraryRefusal: fc.Arbitrary<Deny | Listing> = fc.oneof(arbitraryDeny, arbitraryListing)
+
 export const arbitraryDecision: fc.Arbitrary<Decision> = fc.oneof(
-  arbitraryAllow,
-  arbitraryDeny,
-  arbitraryListing,
+  { weight: 1, arbitrary: arbitraryAllow },
+  { weight: 2, arbitrary: arbitraryRefusal },
 )

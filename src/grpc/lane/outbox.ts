@@ -19,7 +19,7 @@ export type Sending = {
   readonly id: number
   /** What the peer takes on this stream; may be negative after it changed its mind. */
   window: number
-  /** DATA payloads, in order; the first one from `sent` on. */
+  /** DATA payloads, none of them empty, in order; the first one from `sent` on. */
   waiting: Buffer[]
   sent: number
   /** The block of the trailers that end it, once they are known. */
@@ -73,7 +73,7 @@ export const createOutbox = (socket: Socket, ended: (sending: Sending) => void):
 
   const push = (sending: Sending) => {
     for (let next = sending.waiting[0]; next !== undefined; next = sending.waiting[0]) {
-      if (next.length > 0 && (sending.window <= 0 || window <= 0)) {
+      if (sending.window <= 0 || window <= 0) {
         if (sending.window > 0) blocked.add(sending)
         else blocked.delete(sending)
         return

@@ -1,0 +1,29 @@
+// An Allow as a CheckResponse of the generated code: what the prepared answers are held against.
+import type { Allow } from '../../src/check/decision.ts'
+import type { AllowContext } from '../../src/grpc/allow-answers.ts'
+import { factsOf } from '../../src/grpc/check-response.ts'
+import { CheckResponse } from '../../src/grpc/gen/envoy/service/auth/v3/external_auth.ts'
+import { overwriting } from '../../src/grpc/header-options.ts'
+import { rateLimitHeaders, softLimitHeaders } from '../../src/grpc/rate-limit-headers.ts'
+import { upstreamHeaders } from '../../src/grpc/upstream-headers.ts'
+
+/** Encoded. Throws when something in the Allow cannot be sent. */
+export const allowResponse = (
+  allow: Allow,
+  context: AllowContext,
+  credentialHeaders: readonly string[],
+): Buffer => {
+  const { set, remove } = upstreamHeaders(allow, credentialHeaders)
+  const limits = rateLimitHeaders(allow.limits, context.nowMs)
+  const value = {
+    headers: overwriting(set),
+    headersToRemove: remove,
+    responseHeadersToAdd: overwriting([...limits, ...softLimitHeaders(allow.near)]),
+  }
+  const response: CheckResponse = {
+    status: { code: 0, message: '' },
+    httpResponse: { $case: 'okResponse', value },
+    dynamicMetadata: factsOf(allow, context),
+  }
+  return Buffer.from(CheckResponse.encode(response).finish())
+}

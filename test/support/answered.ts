@@ -1,0 +1,17 @@
+// The answer to a decision as Envoy reads it, from the bytes that the server makes of it.
+import type { Decision } from '../../src/check/decision.ts'
+import { createAllowAnswers } from '../../src/grpc/allow-answers.ts'
+import type { ResponseContext } from '../../src/grpc/check-response.ts'
+import { toCheckResponse } from '../../src/grpc/check-response.ts'
+import { encodeAnswer } from '../../src/grpc/encode-answer.ts'
+import { CheckResponse } from '../../src/grpc/gen/envoy/service/auth/v3/external_auth.ts'
+
+export type AnsweringContext = ResponseContext & Readonly<{ credentialHeaders: readonly string[] }>
+
+/** An Allow needs an id of 40 characters. Throws when something in it cannot be sent. */
+export const answered = (decision: Decision, context: AnsweringContext): CheckResponse =>
+  CheckResponse.decode(
+    decision.outcome === 'allow'
+      ? createAllowAnswers(context)(decision, context)
+      : encodeAnswer(toCheckResponse(decision, context)),
+  )
