@@ -3,7 +3,7 @@ import type { Config } from '../config.ts'
 import type { AdmissionGate } from '../grpc/admission-gate.ts'
 import { createAdmissionGate } from '../grpc/admission-gate.ts'
 import type { Clock } from '../kernel/clock.ts'
-import type { KeyStore } from '../keys/key-store.ts'
+import type { GroupKeyStore, KeyStore } from '../keys/key-store.ts'
 import { createLookupGate } from '../keys/lookup-gate.ts'
 import type { SourceThrottle } from '../keys/source-throttle.ts'
 import { createSourceThrottle } from '../keys/source-throttle.ts'
@@ -26,7 +26,7 @@ export const throttleSources = ({ unknownKeysPerSource: perSecond }: Config, clo
 
 export const createOverloadGuards = (
   { maxLookups, maxInFlight }: Config,
-  { store, clock }: Readonly<{ store: Readonly<{ keyStore: KeyStore }>; clock: Clock }>,
+  { store, clock }: Readonly<{ store: Readonly<{ keyStore: GroupKeyStore }>; clock: Clock }>,
 ): OverloadGuards => {
   const overload = createOverloadMetrics()
   const admission = createAdmissionGate({ maxInFlight })

@@ -108,7 +108,9 @@ export const settingsSchema = z.strictObject({
     .describe('how long a key that does not exist is remembered'),
   max_lookups: wholeNumber(1, 64)
     .prefault('4')
-    .describe('most keys looked up in the store at once, and connections of a shared store for that'),
+    .describe(
+      'most look-ups in the store at once, each of one key or of up to 16 that waited, and connections of a shared store for that',
+    ),
   unknown_keys_per_source: countOrOff(1, 1_000_000)
     .prefault('off')
     .describe(

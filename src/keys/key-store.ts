@@ -1,4 +1,4 @@
-// The port that finds a key: one look-up that brings all a decision needs.
+// The port that finds keys: one look-up that brings all a decision needs, of one key or of several.
 import type { Call } from '../kernel/call.ts'
 import type { RegistryDocument } from '../policy/registry.ts'
 import type { VirtualKey } from './virtual-key.ts'
@@ -20,3 +20,22 @@ export type KeyStore = Readonly<{
    */
   find(digest: Uint8Array, knownRegistryVersion: number, call: Call): Promise<KeyLookup>
 }>
+
+/** One key of several; `within` runs something as whoever asked for it, so that a trace can tell who did. */
+export type WantedKey = Readonly<{ digest: Uint8Array; within: <T>(work: () => T) => T }>
+
+/** A statement for more would be repeated less often than it costs: look-up.ts of MySQL says what was measured. */
+export const MOST_KEYS_TOGETHER = 16
+
+export type GroupKeyStore = KeyStore &
+  Readonly<{
+    /**
+     * The same for 1 to MOST_KEYS_TOGETHER keys, answered in their order, and counted in call.storeReads as one. An Error stands
+     * for a key whose row says what this program does not understand: the others are none the worse.
+     */
+    findAll(
+      wanted: readonly WantedKey[],
+      knownRegistryVersion: number,
+      call: Call,
+    ): Promise<readonly (KeyLookup | Error)[]>
+  }>

@@ -1,6 +1,6 @@
 // What a dialect brings to a store; everything else is written once for both.
 import type { ChangeSource } from '../keys/change-feed.ts'
-import type { KeyStore } from '../keys/key-store.ts'
+import type { GroupKeyStore } from '../keys/key-store.ts'
 import type { ChargeObserver } from '../quota/charge-observer.ts'
 import type { ChargeForm, ChargeFormInUse, QuotaLedger } from '../quota/quota-ledger.ts'
 import type { Transactions } from './books/book-database.ts'
@@ -21,7 +21,7 @@ export const VIEW_ROWS = 200_000
 
 export type Backend = Readonly<{
   dialect: 'sqlite' | 'mysql'
-  keyStore: KeyStore
+  keyStore: GroupKeyStore
   charges: Charges
   transactions: Transactions
   changes: ChangeSource

@@ -26,9 +26,9 @@ export const LOOK_UP_COLUMNS: string = [
   ),
 ].join(',\n  ')
 
-/** From the registry's one row, so that a digest nobody knows brings a row too. Parameters: known version, digest. */
-export const lookUpFrom = (now: string): string => `FROM registry r
-LEFT JOIN key_secret s ON s.hash = ? AND (s.not_after IS NULL OR s.not_after > ${now})
+/** From the registry's one row, so that digests nobody knows bring a row too. Parameters: known version, digests. */
+export const lookUpFrom = (now: string, digests = 1): string => `FROM registry r
+LEFT JOIN key_secret s ON s.hash IN (${Array.from({ length: digests }, () => '?').join()}) AND (s.not_after IS NULL OR s.not_after > ${now})
 LEFT JOIN virtual_key k ON k.id = s.key_id
 LEFT JOIN owner a ON a.id = k.owner_id
 LEFT JOIN owner b ON b.id = a.parent_id

@@ -3,7 +3,7 @@ import type { DatabaseClock } from '../kernel/clock.ts'
 import { Rejection } from '../kernel/failure.ts'
 import type { Change, ChangeSource } from '../keys/change-feed.ts'
 import type { KeyBook, OwnerBook } from '../keys/key-book.ts'
-import type { KeyStore } from '../keys/key-store.ts'
+import type { GroupKeyStore } from '../keys/key-store.ts'
 import type { ReplicaBook } from '../keys/replica-book.ts'
 import type { PolicyBook } from '../policy/policy-book.ts'
 import type { ChargeObserver } from '../quota/charge-observer.ts'
@@ -27,7 +27,7 @@ import { DEFAULT_SQLITE_OPTIONS, openSqliteBackend } from './sqlite/sqlite-backe
 
 export type Store = Readonly<{
   dialect: 'sqlite' | 'mysql'
-  keyStore: KeyStore
+  keyStore: GroupKeyStore
   ledger: QuotaLedger
   keyBook: KeyBook
   ownerBook: OwnerBook

@@ -37,6 +37,8 @@ export const SPAN = {
   check: 'envoy.service.auth.v3.Authorization/Check',
   /** Started by the quota engine, which imports nothing of telemetry. */
   chargeGroup: 'latchkey.charge_group',
+  /** Started by the store. */
+  lookUpGroup: 'latchkey.look_up_group',
 } as const
 
 /** Events of a span. */
@@ -56,6 +58,7 @@ export const ATTRIBUTE = {
   owner: 'latchkey.owner',
   groupCharges: 'latchkey.group.charges',
   groupRows: 'latchkey.group.rows',
+  groupKeys: 'latchkey.group.keys',
   limitSubject: 'latchkey.limit.subject',
   limitUnit: 'latchkey.limit.unit',
   limitPeriod: 'latchkey.limit.period',

@@ -266,17 +266,18 @@ describe('too much at once', () => {
     for (const max of [1, 3]) {
       const rig = await anApp({ max_lookups: `${max}`, health_listen: '127.0.0.1:0' })
       const { keyStore } = rig.app.store
-      const { find } = keyStore
+      const { find, findAll } = keyStore
       const released = Promise.withResolvers<void>()
       const [underWay, seen]: [Set<object>, number[]] = [new Set(), []]
+      const watched = async <T>(call: object, lookUp: () => Promise<T>): Promise<T> => {
+        seen.push(underWay.add(call).size)
+        await released.promise
+        underWay.delete(call)
+        return lookUp()
+      }
       Object.assign(keyStore, {
-        find: async (...asked: Parameters<typeof find>) => {
-          const [, , call] = asked
-          seen.push(underWay.add(call).size)
-          await released.promise
-          underWay.delete(call)
-          return find(...asked)
-        },
+        find: (...asked: Parameters<typeof find>) => watched(asked[2], () => find(...asked)),
+        findAll: (...asked: Parameters<typeof findAll>) => watched(asked[2], () => findAll(...asked)),
       } satisfies typeof keyStore)
       const asked = Array.from({ length: 12 }, () => rig.answer(mintSecret()))
       await until(async () => {

@@ -2,77 +2,49 @@
 import { describe, expect, test } from 'vitest'
 import { createCall } from '../../src/kernel/call.ts'
 import { Failure } from '../../src/kernel/failure.ts'
-import type { LookupRefusal } from '../../src/keys/lookup-gate.ts'
-import { createLookupGate } from '../../src/keys/lookup-gate.ts'
-import { createStoreCircuit } from '../../src/keys/store-circuit.ts'
-import { createManualClock } from '../support/manual-clock.ts'
-import { createPausedKeyStore } from '../support/paused-key-store.ts'
+import { createGateRig } from '../support/lookup-gate-rig.ts'
 import { until } from '../support/until.ts'
 import { aKey } from '../support/virtual-keys.ts'
 
-const DIGEST = new Uint8Array(32)
 const QUEUE = 64
-
-const setUp = (maxLookups = 4) => {
-  const clock = createManualClock()
-  const store = createPausedKeyStore()
-  const refusals: LookupRefusal[] = []
-  const load = { mayLookUp: true }
-  const circuit = createStoreCircuit({ clock })
-  const gate = createLookupGate({
-    store,
-    clock,
-    circuit,
-    mayLookUp: () => load.mayLookUp,
-    refused: (why) => refusals.push(why),
-    maxLookups,
-  })
-  const call = () => createCall(clock.monotonicMs() + 10_000)
-  const find = (with_ = call()) => gate.find(DIGEST, -1, with_)
-  const failOnce = async () => {
-    const asked = find()
-    store.waiting.shift()?.fail(new Failure('store_unavailable', 'down'))
-    await expect(asked).rejects.toMatchObject({ message: 'down' })
-  }
-  return { clock, store, circuit, gate, refusals, load, call, find, failOnce }
-}
+const TOGETHER = 16
 
 describe('at most so many look-ups at once', () => {
   test('one more waits, and the first that came is the first that is served', async () => {
-    const { store, gate, find } = setUp(2)
+    const { store, gate, find, next } = createGateRig(2)
     const order: number[] = []
-    const asked = Array.from({ length: 6 }, async (_, at) => {
+    const asked = Array.from({ length: 2 + 3 * TOGETHER }, async (_, at) => {
       await find()
       order.push(at)
     })
     let most = 0
-    for (let each = 0; each < 6; each += 1) {
+    for (const served of [1, 2, 2 + TOGETHER, 2 + 2 * TOGETHER, 2 + 3 * TOGETHER]) {
       most = Math.max(most, store.waiting.length)
-      store.waiting.shift()?.reply(aKey())
-      await until(() => order.length === each + 1)
+      next().reply(aKey())
+      await until(() => order.length === served)
     }
     await Promise.all(asked)
     expect(most).toBe(2)
-    expect(order).toEqual([0, 1, 2, 3, 4, 5])
+    expect(order).toEqual(asked.map((_, at) => at))
     expect([gate.inFlight(), gate.waiting()]).toEqual([0, 0])
   })
 
   test('the queue is bounded: one beyond it is refused as overload and costs the store nothing', async () => {
-    const { store, gate, refusals, find } = setUp(1)
+    const { store, gate, refusals, find, next } = createGateRig(1)
     const asked = Array.from({ length: 1 + QUEUE }, () => find())
     await expect(find()).rejects.toMatchObject({ reason: 'overloaded' })
     expect(refusals).toEqual(['queue_full'])
     expect([gate.inFlight(), gate.waiting(), store.lookups()]).toEqual([1, QUEUE, 1])
-    for (const each of asked) {
+    for (let statements = 0; statements < 1 + QUEUE / TOGETHER; statements += 1) {
       await until(() => store.waiting.length === 1)
-      store.waiting.shift()?.reply(undefined)
-      await each
+      next().reply(undefined)
     }
-    expect(gate.inFlight()).toBe(0)
+    await Promise.all(asked)
+    expect([gate.inFlight(), store.lookups()]).toEqual([0, 1 + QUEUE / TOGETHER])
   })
 
   test('who waited too long is refused as overload, and the store is never asked for it', async () => {
-    const { clock, store, refusals, find } = setUp(1)
+    const { clock, store, refusals, find } = createGateRig(1)
     const first = find()
     const late = find(createCall(clock.monotonicMs()))
     await expect(late).rejects.toMatchObject({ reason: 'overloaded' })
@@ -83,7 +55,7 @@ describe('at most so many look-ups at once', () => {
   })
 
   test('a look-up that fails or throws gives its place back', async () => {
-    const { store, gate, find } = setUp(1)
+    const { store, gate, find } = createGateRig(1)
     for (const error of [new Failure('store_unavailable', 'down'), new Error('a bug')]) {
       const asked = find()
       store.waiting.shift()?.fail(error)
@@ -93,32 +65,17 @@ describe('at most so many look-ups at once', () => {
   })
 
   test('a look-up is counted for whoever asked, and given no longer than a store that works needs', async () => {
-    const { clock, store, call } = setUp()
-    const seen: number[] = []
-    const gate = createLookupGate({
-      store: {
-        find(digest, version, own) {
-          seen.push(own.deadlineMs - clock.monotonicMs())
-          const found = store.find(digest, version, own)
-          store.waiting.shift()?.reply(undefined)
-          return found
-        },
-      },
-      clock,
-      circuit: createStoreCircuit({ clock }),
-      mayLookUp: () => true,
-      refused: () => {},
-      maxLookups: 1,
-    })
+    const { clock, store, call, find } = createGateRig()
     const patient = call()
-    await gate.find(DIGEST, -1, patient)
-    await gate.find(DIGEST, -1, createCall(clock.monotonicMs() + 7))
+    const asked = [find(patient), find(createCall(clock.monotonicMs() + 7))]
+    expect(store.waiting.map((lookup) => lookup.call.deadlineMs - clock.monotonicMs())).toEqual([1_500, 7])
+    for (const lookup of store.waiting.splice(0)) lookup.reply(undefined)
+    await Promise.all(asked)
     expect(patient.storeReads).toBe(1)
-    expect(seen).toEqual([1_500, 7])
   })
 
   test('while the process has too much in flight nothing is looked up', async () => {
-    const { store, refusals, load, find } = setUp()
+    const { store, refusals, load, find } = createGateRig()
     load.mayLookUp = false
     await expect(find()).rejects.toMatchObject({ reason: 'overloaded' })
     expect([refusals, store.lookups()]).toEqual([['busy'], 0])
@@ -131,7 +88,7 @@ describe('at most so many look-ups at once', () => {
 
 describe('a store that fails each time', () => {
   test('is not asked any more, and who would ask is told at once that it is unavailable, never that a key is absent', async () => {
-    const { store, refusals, find, failOnce } = setUp()
+    const { store, refusals, find, failOnce } = createGateRig()
     for (let each = 0; each < 4; each += 1) await failOnce()
     for (let each = 0; each < 100; each += 1)
       await expect(find()).rejects.toMatchObject({ reason: 'store_unavailable' })
@@ -140,21 +97,22 @@ describe('a store that fails each time', () => {
   })
 
   test('frees everybody who waits for it in the same moment', async () => {
-    const { store, gate, find } = setUp(4)
-    const asked = Array.from({ length: 50 }, () => find().catch((error: Failure) => error.reason))
+    const { store, gate, find, next } = createGateRig(4)
+    const asked = Array.from({ length: 100 }, () => find().catch((error: Failure) => error.reason))
     for (let each = 0; each < 4; each += 1) {
       await until(() => store.waiting.length === 4)
-      store.waiting.shift()?.fail(new Failure('deadline_exceeded', 'late'))
+      next().fail(new Failure('deadline_exceeded', 'late'))
     }
     await until(() => gate.waiting() === 0)
     for (const hung of store.waiting.splice(0)) hung.fail(new Failure('deadline_exceeded', 'late'))
     const reasons = await Promise.all(asked)
-    expect(reasons.filter((reason) => reason === 'store_unavailable')).toHaveLength(50 - 7)
+    const asking = 4 + 3 * TOGETHER
+    expect(reasons.filter((reason) => reason === 'store_unavailable')).toHaveLength(100 - asking)
     expect(store.lookups()).toBe(7)
   })
 
   test('is asked once a second, and everybody is served again from the first answer on', async () => {
-    const { clock, store, find, failOnce } = setUp()
+    const { clock, store, find, failOnce } = createGateRig()
     for (let each = 0; each < 4; each += 1) await failOnce()
     for (let second = 0; second < 3; second += 1) {
       clock.advance(999)
@@ -174,7 +132,7 @@ describe('a store that fails each time', () => {
   })
 
   test('a probe that hangs delays no other: recovery takes a second, not as long as a look-up may', async () => {
-    const { clock, store, find, failOnce } = setUp()
+    const { clock, store, find, failOnce } = createGateRig()
     for (let each = 0; each < 4; each += 1) await failOnce()
     clock.advance(1_000)
     const hanging = find()
@@ -191,7 +149,7 @@ describe('a store that fails each time', () => {
   })
 
   test('one answer in between, or our own bugs and refusals, do not make a store that fails each time', async () => {
-    const { store, circuit, find, failOnce } = setUp()
+    const { store, circuit, find, failOnce } = createGateRig()
     for (let each = 0; each < 3; each += 1) await failOnce()
     const good = find()
     store.waiting.shift()?.reply(undefined)

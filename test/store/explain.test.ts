@@ -2,10 +2,11 @@
 
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { MOST_KEYS_TOGETHER } from '../../src/keys/key-store.ts'
 import type { Quota } from '../../src/quota/quota.ts'
 import { chargeRow, readRows } from '../../src/store/mysql/charge/direct-statements.ts'
 import { chargeGroup, readGroup } from '../../src/store/mysql/charge/group-statement.ts'
-import { LOOK_UP as MYSQL_LOOK_UP } from '../../src/store/mysql/look-up.ts'
+import { lookUpStatement } from '../../src/store/mysql/look-up.ts'
 import {
   CHARGE as SQLITE_CHARGE,
   READ_ROW as SQLITE_READ,
@@ -79,10 +80,13 @@ const A_CHARGE = chargeRow({
   windowEndMs: Number.MAX_SAFE_INTEGER,
 })
 const A_READ = readRows([77_777, 5, 299_999])
-const A_LOOK_UP = MYSQL_LOOK_UP.replace('?', '-1').replace(
-  '?',
-  `UNHEX('${(77_779).toString(16).padStart(64, '0')}')`,
-)
+const hashOf = (n: number): string => `UNHEX('${n.toString(16).padStart(64, '0')}')`
+/** Of these keys, and as often as there is room of one that nobody made. */
+const lookUpOf = (size: number, known: readonly number[]): string =>
+  [...known, ...Array.from({ length: size - known.length }, (_, n) => KEYS + 1 + n)]
+    .map(hashOf)
+    .reduce((statement, hash) => statement.replace('?', hash), lookUpStatement(size).replace('?', '-1'))
+const A_LOOK_UP = lookUpOf(1, [77_779])
 
 const handlerReads = async (statement: string): Promise<ReadonlyMap<string, number>> => {
   const rows = await runInOneSession(
@@ -92,7 +96,7 @@ const handlerReads = async (statement: string): Promise<ReadonlyMap<string, numb
   return new Map(rows.map((row) => [String(row['Variable_name']), Number(row['Value'])]))
 }
 
-test('the look-up on MariaDB: const, eq_ref and ref only, a handful of rows', async () => {
+test('the look-up of one key on MariaDB: const, eq_ref and ref only, a handful of rows', async () => {
   const plan = await runOnMariadb(`EXPLAIN ${A_LOOK_UP}`, database)
   expect(plan.length).toBeGreaterThanOrEqual(10)
   for (const { table, type, key, rows } of plan) {
@@ -102,13 +106,41 @@ test('the look-up on MariaDB: const, eq_ref and ref only, a handful of rows', as
   }
 })
 
+test('the look-up of several keys on MariaDB: the secrets by their primary key, the rest as for one', async () => {
+  const statement = lookUpOf(MOST_KEYS_TOGETHER, [77_779, 1, 99_999])
+  const plan = await runOnMariadb(`EXPLAIN ${statement}`, database)
+  expect(plan.length).toBeGreaterThanOrEqual(10)
+  for (const { table, type, key, rows } of plan) {
+    if (table === 's')
+      expect({ type, key, rows }).toEqual({ type: 'range', key: 'PRIMARY', rows: `${MOST_KEYS_TOGETHER}` })
+    else {
+      expect(['const', 'eq_ref', 'ref'], String(table)).toContain(type)
+      expect(Number(rows), String(table)).toBeLessThanOrEqual(2)
+    }
+    expect(key, String(table)).not.toBeNull()
+  }
+})
+
 test('the look-up on MariaDB reads a row here and a row there, and never walks', async () => {
   const [row] = await runOnMariadb(A_LOOK_UP, database)
   expect(row).toMatchObject({ k_id: 'key_77779', a_id: 'own_780', b_id: 'own_1' })
-  const reads = await handlerReads(A_LOOK_UP)
-  expect(reads.get('Handler_read_key')).toBeGreaterThan(0)
-  expect([...reads.values()].reduce((sum, count) => sum + count, 0)).toBeLessThanOrEqual(30)
-  expect(reads.get('Handler_read_rnd_next')).toBeLessThanOrEqual(10)
+  const known = [77_779, 1, 99_999]
+  const together = lookUpOf(MOST_KEYS_TOGETHER, known)
+  const ids = (await runOnMariadb(together, database)).map((found) => found['k_id'])
+  expect(new Set(ids)).toEqual(new Set(['key_1', 'key_77779', 'key_99999']))
+  expect(ids).toHaveLength(3)
+  for (const [statement, found] of [
+    [A_LOOK_UP, 1],
+    [together, known.length],
+    [lookUpOf(MOST_KEYS_TOGETHER, []), 0],
+  ] as const) {
+    const reads = await handlerReads(statement)
+    expect(reads.get('Handler_read_key')).toBeGreaterThan(0)
+    expect([...reads.values()].reduce((sum, count) => sum + count, 0)).toBeLessThanOrEqual(
+      MOST_KEYS_TOGETHER + 30 * Math.max(1, found),
+    )
+    expect(reads.get('Handler_read_rnd_next')).toBeLessThanOrEqual(10 * Math.max(1, found))
+  }
 })
 
 test('a charge on MariaDB changes its row by primary key and reads no other', async () => {

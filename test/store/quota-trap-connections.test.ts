@@ -1,13 +1,22 @@
 // The traps of connections on the way to an exact charge, each with the rule that avoids it.
 import { expect, test } from 'vitest'
 import { createClock } from '../../src/kernel/clock.ts'
+import { MOST_KEYS_TOGETHER } from '../../src/keys/key-store.ts'
 import { SILENT_OBSERVER } from '../../src/quota/charge-observer.ts'
 import { openConnection } from '../../src/store/mysql/connection.ts'
 import { parseMysqlUrl } from '../../src/store/mysql/mysql-url.ts'
 import { chargingOf } from '../support/charging.ts'
 import { onClose } from '../support/closing.ts'
 import { holdRows } from '../support/held-rows.ts'
-import { aDigest, aDraft, createKey, describeMariadbForms, NOON, quotaRow } from '../support/stores.ts'
+import {
+  aDigest,
+  aDraft,
+  createKey,
+  describeMariadbForms,
+  NOON,
+  quotaRow,
+  wantedKey,
+} from '../support/stores.ts'
 import { until } from '../support/until.ts'
 
 const TOTAL = { unit: 'requests', period: 'total', zone: 'UTC', amount: 1_000 } as const
@@ -124,6 +133,8 @@ describeMariadbForms('traps of connections', (get, form) => {
     const { digest, quotas } = await createKey(get(), { limits: [TOTAL] })
     for (let n = 0; n < 100; n += 1) {
       await replica.keyStore.find(n % 2 === 0 ? digest : aDigest(), n, get().newCall())
+      const several = Array.from({ length: 1 + (n % MOST_KEYS_TOGETHER) }, () => wantedKey(aDigest()))
+      await replica.keyStore.findAll(several, n, get().newCall())
       await chargeTimes(2, replica, quotas)
     }
     expect(connections.length).toBeGreaterThan(1)

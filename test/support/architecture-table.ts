@@ -86,7 +86,7 @@ export const ROOMS: Readonly<Record<Room, RoomRule>> = {
   keys: {
     rooms: ['policy', 'quota', 'kernel'],
     typesOnly: ['quota'],
-    packages: ['lru-cache', 'node:crypto', 'node:zlib'],
+    packages: ['lru-cache', 'node:async_hooks', 'node:crypto', 'node:zlib'],
     quiet: true,
     sentence: 'keys imports kernel, policy (the registry that a look-up brings) and types of quota',
   },

@@ -143,6 +143,10 @@ const countCalls = ({ keyStore, ledger }: Store, count: () => void): Pick<Store,
       count()
       return keyStore.find(...asked)
     },
+    findAll(...asked) {
+      count()
+      return keyStore.findAll(...asked)
+    },
   },
   ledger: {
     charge(...asked) {

@@ -8,6 +8,7 @@ import type { Call } from '../../src/kernel/call.ts'
 import { createCall } from '../../src/kernel/call.ts'
 import type { DatabaseClock } from '../../src/kernel/clock.ts'
 import type { KeyDraft } from '../../src/keys/key-book.ts'
+import type { WantedKey } from '../../src/keys/key-store.ts'
 import type { VirtualKey } from '../../src/keys/virtual-key.ts'
 import { NO_RULES } from '../../src/policy/policy.ts'
 import type { Quota } from '../../src/quota/quota.ts'
@@ -205,6 +206,9 @@ export const aDigest = (): Uint8Array => {
   new DataView(digest.buffer).setUint32(0, digests)
   return digest
 }
+
+/** For a look-up of several. */
+export const wantedKey = (digest: Uint8Array): WantedKey => ({ digest, within: (work) => work() })
 
 export const aDraft = (more: Partial<KeyDraft> = {}): KeyDraft => ({
   name: 'ci',

@@ -1,0 +1,38 @@
+// What the rows of a look-up say of each digest that was asked for.
+import { digestName } from '../kernel/digest-name.ts'
+import type { KeyLookup } from '../keys/key-store.ts'
+import type { QuotaView } from '../quota/quota-view.ts'
+import type { LookUpRow } from './look-up-row.ts'
+import { learnRows, lookupFromRow } from './look-up-row.ts'
+
+/** `era`: of the view of the hot rows, from before the statement was sent. */
+export type LookUpReply = Readonly<{ rows: readonly LookUpRow[]; era: number }>
+
+/**
+ * In the order of `digests`. There is a row, with its `hash`, for each digest that is known and, when none is, one row without.
+ * All of them are of one instant, so any of them says what that was. An Error for a row that cannot be understood.
+ */
+export const answersFrom = (
+  { rows, era }: LookUpReply,
+  digests: readonly Uint8Array[],
+  view: QuotaView,
+): readonly (KeyLookup | Error)[] => {
+  const [any] = rows
+  if (any === undefined) throw new Error('the registry has lost its row')
+  const absent = lookupFromRow({ ...any, k_id: null })
+  const found = new Map(
+    rows.flatMap((row) =>
+      row['hash'] instanceof Uint8Array ? [[digestName(row['hash']), answerFrom(row, era, view)]] : [],
+    ),
+  )
+  return digests.map((digest) => found.get(digestName(digest)) ?? absent)
+}
+
+const answerFrom = (row: LookUpRow, era: number, view: QuotaView): KeyLookup | Error => {
+  try {
+    learnRows(view, row, era)
+    return lookupFromRow(row)
+  } catch (error) {
+    return error instanceof Error ? error : new Error('a row that cannot be read', { cause: error })
+  }
+}
