@@ -88,7 +88,7 @@ describe('two workers, asked one after the other', () => {
   beforeAll(async () => {
     const directory = await mkdtemp(join(tmpdir(), 'latchkey-workers-'))
     closers.push(() => rm(directory, { recursive: true }))
-    rig = await serve(directory, { LATCHKEY_DRAIN_DELAY: '300ms' }, (close) => closers.push(close))
+    rig = await serve(directory, { LATCHKEY_DRAIN_DELAY: '2s' }, (close) => closers.push(close))
   })
   afterAll(async () => {
     for (let close = closers.pop(); close !== undefined; close = closers.pop()) await close()

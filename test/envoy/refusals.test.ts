@@ -1,5 +1,5 @@
 // Every refusal as a client sees it behind a real Envoy: status, headers and body, in the shape that its SDK parses.
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Decision, DenyReason } from '../../src/check/decision.ts'
 import { REASONS } from '../../src/check/decision.ts'
 import type { GrpcServer } from '../../src/grpc/server.ts'
@@ -15,6 +15,7 @@ import { chatBody, startEnvoyRig } from '../support/envoy-rig.ts'
 import type { RawRequest } from '../support/raw-client.ts'
 import { header } from '../support/raw-client.ts'
 import { ENVOYS } from '../support/tested-envoys.ts'
+import { until } from '../support/until.ts'
 
 const DAY_MS = 86_400_000
 const MESSAGES = '/v1/messages'
@@ -46,7 +47,7 @@ const ARRANGE: Partial<Record<DenyReason, Arrange>> = {
   key_expired: async (rig) => {
     const { secret } = await rig.createKey({ expiresAtMs: Date.now() + 50 })
     // Another look each time: what is seen of a key that expired is dropped.
-    await vi.waitFor(async () => expect((await rig.send(bearer(secret))).status).toBe(401))
+    await until(async () => (await rig.send(bearer(secret))).status === 401)
     rig.received()
     return bearer(secret)
   },

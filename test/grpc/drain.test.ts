@@ -71,9 +71,11 @@ describe('health', () => {
 
 describe('a drain', () => {
   it('says NOT_SERVING and goes on answering until its delay is over', async () => {
-    const server = await aServer({ drainDelayMs: 300 })
+    const server = await aServer({ drainDelayMs: 1_000 })
     server.setServing(true)
     const [client, health] = [aClient(server.address), aHealthClient(server.address)]
+    // It is connected before the delay begins, which on a busy machine may take as long.
+    await ask(client, aCheckRequest())
     const watched = health.watch({ service: '' })
     await once(watched, 'data')
     const told = once(watched, 'data')

@@ -17,6 +17,9 @@ import { aDraft, CHARGE_FORMS, chargedQuotas } from '../support/stores.ts'
 import { until } from '../support/until.ts'
 
 const clock = createClock()
+/** Time enough to send a charge on a busy machine: it is what was sent that is late. */
+const LATE_MS = 1_000
+
 const aCall = (timeoutMs = 20_000): Call => createCall(clock.monotonicMs() + timeoutMs)
 const TOTAL = { unit: 'requests', period: 'total', zone: 'UTC', amount: 1_000_000 } as const
 const MONTH = { ...TOTAL, period: 'month' } as const
@@ -316,7 +319,7 @@ describe.each(CHARGE_FORMS)('faults, %s', (chargeForm) => {
     test('a charge that was sent is told what became of it, however late its caller is', async () => {
       const quotas = await newQuotas(TOTAL, MONTH)
       const held = await holdRows(url, quotas.slice(1))
-      const call = aCall(150)
+      const call = aCall(LATE_MS)
       const charge = store.ledger.charge(quotas, 1, call)
       await until(() => clock.monotonicMs() > call.deadlineMs)
       call.cancelled = true
@@ -375,7 +378,7 @@ describe.each(CHARGE_FORMS)('faults, %s', (chargeForm) => {
   test('a deadline that passes under a charge leaves it unknown, and cuts the connection', async () => {
     const quotas = await newQuotas(TOTAL)
     const held = await holdRows(url, quotas)
-    await expect(store.ledger.charge(quotas, 1, aCall(150))).rejects.toMatchObject({
+    await expect(store.ledger.charge(quotas, 1, aCall(LATE_MS))).rejects.toMatchObject({
       reason: 'store_unavailable',
       chargeUnknown: true,
     })
@@ -390,7 +393,7 @@ describe.each(CHARGE_FORMS)('faults, %s', (chargeForm) => {
   test('a deadline that passes before COMMIT was sent certainly charged nothing', async () => {
     const quotas = await newQuotas(TOTAL, MONTH)
     const held = await holdRows(url, quotas.slice(1))
-    await expect(store.ledger.charge(quotas, 1, aCall(150))).rejects.toMatchObject({
+    await expect(store.ledger.charge(quotas, 1, aCall(LATE_MS))).rejects.toMatchObject({
       reason: 'store_unavailable',
       chargeUnknown: false,
     })
