@@ -91,20 +91,23 @@ const underLoad = async (
     throw error
   }
   const result = await loop.stop()
-  const { sent, answers, slowestMs } = result
+  const { sent, answers, slowestMs, latestMs } = result
   const during = `during ${RESTARTS} ${name} at ${REQUESTS_PER_SECOND} a second`
   recordFigure({ name: `requests sent ${during}`, value: sent })
   recordFigure({ name: `requests that failed ${during}`, value: sent - (answers['200'] ?? 0) })
   recordFigure({ name: `slowest answer ${during}`, value: Math.round(slowestMs), unit: 'ms' })
+  recordFigure({ name: `latest request ${during}`, value: Math.round(latestMs), unit: 'ms after it was due' })
   return result
 }
 
 /** Nothing is lost, and nothing is charged twice by a retry that came to the other process. */
 const expectEachAllowedAndChargedOnce = async (
   { used }: RestartRig,
-  { sent, answers }: LoopResult,
+  { sent, answers, latestMs }: LoopResult,
 ): Promise<void> => {
   expect(sent).toBeGreaterThan(REQUESTS_PER_SECOND)
-  expect(answers).toEqual({ 200: sent })
+  // The recipes give a Check half a second: what comes of them on a machine that is busy elsewhere is told apart by this.
+  const load = `requests went out up to ${Math.round(latestMs)} ms late`
+  expect(answers, load).toEqual({ 200: sent })
   expect(await used()).toBe(Math.ceil(sent / COUNTED_EVERY))
 }

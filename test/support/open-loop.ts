@@ -14,6 +14,8 @@ export type LoopResult = Readonly<{
   /** By status, with what was said beside anything but 200, or by the words of the error when there was none. */
   answers: Readonly<Record<string, number>>
   slowestMs: number
+  /** How late the latest requests went out: longer than a few milliseconds, the machine had no time for this either. */
+  latestMs: number
 }>
 
 export type LoopRequest = Readonly<{
@@ -34,6 +36,7 @@ export const startOpenLoop = (
   const beganMs = performance.now()
   let sent = 0
   let slowestMs = 0
+  let latestMs = 0
   const send = async (one: LoopRequest) => {
     const sentMs = performance.now()
     const answer = await statusOf(agent, port, one).catch((error: Error) => error.message)
@@ -41,7 +44,9 @@ export const startOpenLoop = (
     slowestMs = Math.max(slowestMs, performance.now() - sentMs)
   }
   const sendDue = () => {
-    const due = Math.floor(((performance.now() - beganMs) / 1_000) * perSecond)
+    const elapsedMs = performance.now() - beganMs
+    const due = Math.floor((elapsedMs / 1_000) * perSecond)
+    if (sent < due) latestMs = Math.max(latestMs, elapsedMs - ((sent + 1) / perSecond) * 1_000)
     for (; sent < due; sent += 1) {
       const one = send(next(sent))
       waiting.add(one)
@@ -55,7 +60,7 @@ export const startOpenLoop = (
       clearInterval(timer)
       await Promise.all(waiting)
       agent.destroy()
-      return { sent, answers, slowestMs }
+      return { sent, answers, slowestMs, latestMs }
     },
   }
 }
