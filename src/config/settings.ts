@@ -109,7 +109,7 @@ export const settingsSchema = z.strictObject({
   max_lookups: wholeNumber(1, 64)
     .prefault('4')
     .describe(
-      'most look-ups in the store at once, each of one key or of up to 16 that waited, and connections of a shared store for that',
+      'most look-ups in the store at once, each of up to 16 keys that are asked for together, and connections of a shared store for that',
     ),
   unknown_keys_per_source: countOrOff(1, 1_000_000)
     .prefault('off')

@@ -1,4 +1,4 @@
-// In front of the store's look-ups: a few at once, who waits is looked up together, and nobody waits for a store that does not answer.
+// In front of the store's look-ups: a few at once, who comes together is looked up together, and nobody waits for a store that does not answer.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Call } from '../kernel/call.ts'
 import { createCall } from '../kernel/call.ts'
@@ -50,6 +50,7 @@ export const createLookupGate = (deps: LookupGateDeps): LookupGate => {
   /** A set keeps the order of arrival, and lets one leave from the middle at no cost. */
   const waiting = new Set<Waiter>()
   let inFlight = 0
+  let setsOut = false
 
   const refuse = (why: LookupRefusal): Failure => {
     deps.refused(why)
@@ -73,7 +74,20 @@ export const createLookupGate = (deps: LookupGateDeps): LookupGate => {
     const within = AsyncLocalStorage.snapshot()
     const waiter: Waiter = { digest, knownRegistryVersion, call, timer, within, settle, fail }
     waiting.add(waiter)
+    if (!setsOut && inFlight < maxLookups) {
+      setsOut = true
+      // All that is asked in this turn of the loop goes together: nobody hears of it later, for the reply comes in another turn.
+      setImmediate(setOut)
+    }
     return promise
+  }
+
+  const setOut = (): void => {
+    setsOut = false
+    while (inFlight < maxLookups && waiting.size > 0) {
+      inFlight += 1
+      passOn()
+    }
   }
 
   /** Those who wait longest, without those who would not be there for the answer. */
@@ -142,12 +156,9 @@ export const createLookupGate = (deps: LookupGateDeps): LookupGate => {
   return {
     find: async (digest, knownRegistryVersion, call) => {
       if (!deps.mayLookUp()) throw refuse('busy')
-      if (inFlight >= maxLookups && waiting.size >= maxLookups * WAITING_PER_LOOKUP)
-        throw refuse('queue_full')
+      if (waiting.size >= maxLookups * WAITING_PER_LOOKUP) throw refuse('queue_full')
       if (!circuit.mayAsk()) throw refuse('circuit_open')
-      if (inFlight >= maxLookups) return turn(digest, knownRegistryVersion, call)
-      inFlight += 1
-      return ask([call], (own) => store.find(digest, knownRegistryVersion, own))
+      return turn(digest, knownRegistryVersion, call)
     },
     inFlight: () => inFlight,
     waiting: () => waiting.size,

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createLookupGate } from '../../src/keys/lookup-gate.ts'
 import { createStoreCircuit } from '../../src/keys/store-circuit.ts'
 import { withLookUpSpan } from '../../src/store/look-up-span.ts'
+import { turn } from '../support/loop-turns.ts'
 import { aDigest, describeEveryStore, wantedKey } from '../support/stores.ts'
 
 type Span = Readonly<{
@@ -67,7 +68,10 @@ describeEveryStore('spans of look-ups', (get, kind) => {
     })
     const before = ended.length
     const find = () => gate.find(aDigest(), -1, newCall())
-    await Promise.all(asks.map((ask) => ask(find)))
+    const [first, ...others] = asks
+    const underWay = first?.(find)
+    await turn()
+    await Promise.all([underWay, ...others.map((ask) => ask(find))])
     return ended.slice(before)
   }
   const traced =
