@@ -158,7 +158,7 @@ describe('look-ups that wait for a place', () => {
     const { store, find, call, following, replyNext } = await busyRig()
     const document = { policies: [], guardrails: ['pii'], models: [] }
     store.setRegistry(8, document)
-    const asked = [7, 8, 8].map((known) => find(call(), aDigest(), known))
+    const asked = [8, 7, 8].map((known) => find(call(), aDigest(), known))
     ;(await following()).reply(undefined)
     for (const { registryVersion, registry } of await Promise.all(asked))
       expect({ registryVersion, registry }).toEqual({ registryVersion: 8, registry: document })
