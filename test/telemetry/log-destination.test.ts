@@ -2,11 +2,15 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
-import { setImmediate as turn } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { createLogDestination } from '../../src/telemetry/log-destination.ts'
-import { until } from '../support/until.ts'
+
+beforeEach(() => vi.useFakeTimers())
+afterEach(() => vi.useRealTimers())
+
+/** Within it every line is written, and what a reader did not take is offered to it again. */
+const aMoment = () => vi.advanceTimersByTime(20)
 
 const setUp = () => {
   const writes: string[] = []
@@ -29,54 +33,57 @@ const setUp = () => {
   }
 }
 
-test('the lines of a turn are one write when it ends', async () => {
+test('the lines of a moment are one write when it ends', () => {
   const { write, writes } = setUp()
   for (const line of ['one\n', 'two\n']) write(line)
-  expect(writes).toEqual([])
-  await turn()
-  expect(writes).toEqual(['one\ntwo\n'])
+  vi.advanceTimersByTime(19)
   write('three\n')
-  await turn()
-  expect(writes).toEqual(['one\ntwo\n', 'three\n'])
+  expect(writes).toEqual([])
+  vi.advanceTimersByTime(1)
+  expect(writes).toEqual(['one\ntwo\nthree\n'])
+  write('four\n')
+  aMoment()
+  expect(writes).toEqual(['one\ntwo\nthree\n', 'four\n'])
 })
 
-test('what a slow reader does not take is kept, in order and byte for byte, and written when it takes more', async () => {
+test('what a slow reader does not take is kept, in order and byte for byte, and written when it takes more', () => {
   const { write, rig, written } = setUp()
   rig.room = 3
   write('zwölf\n')
-  await turn()
+  aMoment()
   write('dreizehn\n')
-  await turn()
+  aMoment()
   expect(Buffer.byteLength(written())).toBeGreaterThan(0)
   expect(written()).not.toContain('dreizehn')
   rig.room = Number.POSITIVE_INFINITY
-  await until(() => written() === 'zwölf\ndreizehn\n')
+  aMoment()
+  expect(written()).toBe('zwölf\ndreizehn\n')
 })
 
-test('of a reader that takes nothing 4 MiB are kept; then lines are lost, counted, and that is told once', async () => {
+test('of a reader that takes nothing 4 MiB are kept; then lines are lost, counted, and that is told once', () => {
   const { write, rig, lost, written } = setUp()
   rig.room = 0
   const line = `${'x'.repeat(1_023)}\n`
   for (let n = 0; n < 5_000; n += 1) write(line)
-  await turn()
+  aMoment()
   expect(lost).toEqual([])
   rig.room = Number.POSITIVE_INFINITY
-  await until(() => lost.length > 0)
+  aMoment()
   write('and on\n')
-  await turn()
+  aMoment()
   expect(written().length).toBe(4_096 * 1_024 + 'and on\n'.length)
   expect(lost).toEqual([5_000 - 4_096])
 })
 
-test('when nobody reads any more nothing is kept and nothing is thrown', async () => {
+test('when nobody reads any more nothing is kept and nothing is thrown', () => {
   const { write, flush, rig, writes } = setUp()
   Object.assign(rig, { room: 0, code: 'EPIPE' })
   write('one\n')
-  await turn()
+  aMoment()
   rig.room = Number.POSITIVE_INFINITY
   write('two\n')
   flush?.()
-  await turn()
+  aMoment()
   expect(writes).toEqual([])
 })
 
