@@ -1,6 +1,5 @@
 // The story of a Check: request to Decision, read top to bottom.
 import type { Call } from '../kernel/call.ts'
-import { assertAwaited } from '../kernel/call.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { Failure } from '../kernel/failure.ts'
 import type { Soon } from '../kernel/soon.ts'
@@ -71,7 +70,6 @@ export const createCheck = (deps: CheckDeps): Check => {
     if (isDeny(credential)) return credential
     if (!deps.secrets.recognise(credential.token)) return denyInvalidKey('the form of the token is wrong')
     const digest = digestSecret(credential.token)
-    assertAwaited(call, deps.clock)
     return andThen(decide(request, digest, call), (decision) =>
       decision === 'stale' ? decideAgain(request, digest, call) : decision,
     )

@@ -59,7 +59,7 @@ export const denyUnusable = (
   deps: { clock: Clock; directory: KeyDirectory },
   { digest, key }: KnownKey,
 ): Deny | undefined => {
-  const status = keyStatus(key, deps.clock.now())
+  const status = keyStatus(key, deps.clock.now)
   if (status === 'usable') return undefined
   if (status === 'revoked') return { ...denyInvalidKey('revoked'), key }
   deps.directory.dropRefused(digest)

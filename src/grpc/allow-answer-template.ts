@@ -2,6 +2,7 @@
 import type { Allow } from '../check/decision.ts'
 import { field, overwritingHeader, stringEntry, TAG, utf8, varint } from './answer-bytes.ts'
 import { factsOf } from './check-response.ts'
+import { DECISION_ID_LENGTH } from './decision-id.ts'
 import { upstreamHeaders } from './upstream-headers.ts'
 
 export type AllowTemplate = Readonly<{
@@ -10,13 +11,11 @@ export type AllowTemplate = Readonly<{
   /** In it, the OkHttpResponse without its length: the headers of the answer go behind it. */
   okFrom: number
   okTo: number
+  /** Where the decision's id stands: the only length that there is room for. */
   idAt: number
   /** Where the id ends: the rest of the dynamic metadata. */
   factsFrom: number
 }>
-
-/** `dec_` and a UUID: the only length that a template has room for. */
-export const DECISION_ID_LENGTH = 40
 
 /** A CheckResponse to the length of its OkHttpResponse. OK is 0, and what is 0 is not written. */
 export const BEFORE_OK = field(TAG.response.status, '') + TAG.response.okResponse

@@ -4,14 +4,15 @@ import type { Budget } from './allow-answer-budget.ts'
 import { budgetOf, writeBudget } from './allow-answer-budget.ts'
 import { createAllowTemplates } from './allow-answer-memory.ts'
 import type { AllowTemplate } from './allow-answer-template.ts'
-import { BEFORE_OK, beforeId, createAllowTemplate, DECISION_ID_LENGTH } from './allow-answer-template.ts'
+import { BEFORE_OK, beforeId, createAllowTemplate } from './allow-answer-template.ts'
 import { stringEntry, varintLength, writeVarint } from './answer-bytes.ts'
+import { DECISION_ID_LENGTH } from './decision-id.ts'
 
 export type AllowContext = Readonly<{
   /** `dec_` and a UUID. */
   decisionId: string
-  /** The database's time, UTC milliseconds. */
-  nowMs: number
+  /** The database's time, UTC milliseconds; asked for where there are limits. */
+  now(): number
   /** Decided on what was remembered of a key while the store did not answer. */
   stale: boolean
 }>
@@ -26,12 +27,12 @@ export const createAllowAnswers = ({
   credentialHeaders,
 }: Readonly<{ credentialHeaders: readonly string[] }>): AllowAnswers => {
   const templateOf = createAllowTemplates((allow) => createAllowTemplate(allow, credentialHeaders), MEMORY)
-  return (allow, { decisionId, nowMs, stale }) => {
+  return (allow, { decisionId, now, stale }) => {
     if (decisionId.length !== DECISION_ID_LENGTH) throw new Error('the id of a decision has another length')
     const template = templateOf(allow)
     const { failedOpen, limits, near } = allow
     const isPlain = !stale && !failedOpen && limits.length === 0 && near.length === 0
-    if (!isPlain) return varied(template, budgetOf(allow, nowMs), laterFacts(stale, failedOpen), decisionId)
+    if (!isPlain) return varied(template, budgetOf(allow, now()), laterFacts(stale, failedOpen), decisionId)
     const answer = Buffer.allocUnsafe(template.plain.length)
     answer.set(template.plain)
     answer.write(decisionId, template.idAt, 'latin1')

@@ -1,5 +1,4 @@
 // The Check RPC, whatever carries it: decode, deadline, span, check, encode.
-import { randomUUID } from 'node:crypto'
 import { context } from '@opentelemetry/api'
 import type { AuthRequest } from '../check/auth-request.ts'
 import { clientShapeOf } from '../check/client-shape.ts'
@@ -22,6 +21,7 @@ import { toCheckResponse, toErrorResponse } from './check-response.ts'
 import type { CallMetadata } from './check-span.ts'
 import { createCheckSpans } from './check-span.ts'
 import { deadlineOf } from './deadline.ts'
+import { newDecisionId } from './decision-id.ts'
 import type { DecisionLog } from './decision-log.ts'
 import { encodeAnswer } from './encode-answer.ts'
 import type { LimitReport } from './limit-report.ts'
@@ -81,7 +81,7 @@ export const createAuthorization = (options: AuthorizationOptions, deps: Authori
     const span = startSpan(asked.metadata)
     const finish = (decided: CheckOutcome) => {
       admission.leave()
-      const decisionId = `dec_${randomUUID()}`
+      const decisionId = newDecisionId()
       const { reply: replied, outcome } = encode(decided, { decisionId, call }, encoding)
       reply(replied)
       const durationMs = clock.monotonicMs() - beganMs
@@ -109,7 +109,7 @@ export const createAuthorization = (options: AuthorizationOptions, deps: Authori
     because: 'in_flight' | 'late',
     failure: Failure,
   ) => {
-    const told = { decisionId: `dec_${randomUUID()}`, call }
+    const told = { decisionId: newDecisionId(), call }
     const { reply: replied, outcome } = encode(outcomeOfError(failure, undefined), told, encoding)
     reply(replied)
     deps.overload.shed(because)
@@ -173,11 +173,10 @@ const replyTo = (
   { failureAnswer, clock, encodeAllow }: Encoding,
 ): CheckReply => {
   const stale = call.cache === 'stale'
-  const nowMs = clock.now()
   if (decision.outcome === 'allow')
-    return { error: undefined, response: encodeAllow(decision, { decisionId, nowMs, stale }) }
+    return { error: undefined, response: encodeAllow(decision, { decisionId, now: clock.now, stale }) }
   const shape = request === undefined ? 'openai' : clientShapeOf(request)
-  const responding: ResponseContext = { decisionId, shape, nowMs, stale }
+  const responding: ResponseContext = { decisionId, shape, nowMs: clock.now(), stale }
   const isUndecided = kind === 'unknown' && decision.outcome === 'deny'
   if (isUndecided && failureAnswer === 'grpc_error')
     return { error: { code: STATUS_CODE.UNAVAILABLE, details: decision.reason } }

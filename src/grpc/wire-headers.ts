@@ -2,14 +2,7 @@
 import type { RequestHeaders } from '../check/auth-request.ts'
 import type { WireCursor } from './wire-cursor.ts'
 import type { LineForm, WireLine } from './wire-header-line.ts'
-import {
-  readLine,
-  shortLine,
-  shortLineEnd,
-  shortNameFrom,
-  shortNameLength,
-  shortNameTo,
-} from './wire-header-line.ts'
+import { readLine, shortLine, shortLineEnd, shortNameFrom, shortNameLength } from './wire-header-line.ts'
 import { latin1At } from './wire-text.ts'
 
 /** Names that are asked for are lower-case ASCII; those that came are compared as `toLowerCase` would make them. */
@@ -29,8 +22,8 @@ class NotedHeaders implements WireHeaders {
   private readonly bytes: Buffer
   private readonly form: LineForm
   /**
-   * One number for each: where a short line begins, or the complement of a place in `others`. What else there is to know
-   * of a short line is read again, since a request holds this for as long as it waits.
+   * One small number for each: where a short line begins and how long its name is, or the complement of a place in `others`. What
+   * else there is to know of a short line is read again, since a request holds this for as long as it waits.
    */
   // oxlint-disable-next-line unicorn/no-new-array -- filling it would cost what the room saves
   private readonly noted = new Array<number>(USUAL_LINES)
@@ -50,11 +43,12 @@ class NotedHeaders implements WireHeaders {
 
   note(cursor: WireCursor): void {
     const { at } = cursor
-    const end = shortLineEnd(cursor.bytes, at, this.form)
+    const end = at < SHORT_LINES_END ? shortLineEnd(cursor.bytes, at, this.form) : 0
     if (end > 0) {
       cursor.at = end
-      this.noted[this.size] = at
-      this.lengths |= 1 << shortNameLength(cursor.bytes, at)
+      const nameLength = shortNameLength(cursor.bytes, at)
+      this.noted[this.size] = (at << NAME_LENGTH_BITS) | nameLength
+      this.lengths |= 1 << nameLength
     } else {
       this.lengths = EVERY_LENGTH
       this.others ??= []
@@ -83,9 +77,9 @@ class NotedHeaders implements WireHeaders {
   /** Pseudo-headers are no headers. */
   private first(name: string): number {
     if (name.startsWith(':')) return -1
-    // A k may have come as the Kelvin sign, which is longer.
-    const mayBeThere = (this.lengths & (1 << name.length)) !== 0 || name.includes('k')
-    return mayBeThere ? this.find(name, 0) : -1
+    let lengths = 1 << name.length
+    for (let longer = longestOf(name); longer > name.length; longer -= 2) lengths |= 1 << longer
+    return (this.lengths & lengths) === 0 ? -1 : this.find(name, 0)
   }
 
   private all(name: string): readonly number[] {
@@ -107,12 +101,14 @@ class NotedHeaders implements WireHeaders {
   /** The first from `start` on, or -1. */
   private find(name: string, start: number): number {
     const { bytes, noted, size } = this
+    const longest = longestOf(name)
     for (let index = start; index < size; index += 1) {
-      const at = noted[index] ?? 0
-      if (at >= 0) {
-        const from = shortNameFrom(at)
-        const to = shortNameTo(bytes, at)
-        if (to - from >= name.length && isNamed(bytes, from, to, name)) return index
+      const note = noted[index] ?? 0
+      if (note >= 0) {
+        const length = note & NAME_LENGTH_MASK
+        if (length < name.length || length > longest) continue
+        const from = shortNameFrom(note >> NAME_LENGTH_BITS)
+        if (isNamed(bytes, from, from + length, name)) return index
       } else {
         const { nameFrom, nameTo } = this.lineAt(index)
         if (isNamed(bytes, nameFrom, nameTo, name)) return index
@@ -128,13 +124,18 @@ class NotedHeaders implements WireHeaders {
   }
 
   private lineAt(index: number): WireLine {
-    const at = this.noted[index] ?? 0
-    if (at >= 0) return shortLine(this.bytes, at)
-    return this.others?.[~at] ?? NO_LINE
+    const note = this.noted[index] ?? 0
+    if (note >= 0) return shortLine(this.bytes, note >> NAME_LENGTH_BITS)
+    return this.others?.[~note] ?? NO_LINE
   }
 }
 
 const EVERY_LENGTH = -1
+
+/** A short name has less than 128 bytes, and both numbers together stay small enough to need no memory of their own. */
+const NAME_LENGTH_BITS = 7
+const NAME_LENGTH_MASK = 0x7f
+const SHORT_LINES_END = 2 ** (30 - NAME_LENGTH_BITS)
 
 const NO_LINE: WireLine = { nameFrom: 0, nameTo: 0, valueFrom: 0, valueTo: 0, isRaw: false }
 
@@ -142,6 +143,13 @@ const NO_LINE: WireLine = { nameFrom: 0, nameTo: 0, valueFrom: 0, valueTo: 0, is
 const USUAL_LINES = 32
 
 const KELVIN_BYTES = [0xe2, 0x84, 0xaa]
+
+/** Bytes that this name may have come in: each k may have been the Kelvin sign, which is two bytes longer. */
+const longestOf = (name: string): number => {
+  let longest = name.length
+  for (let at = name.indexOf('k'); at >= 0; at = name.indexOf('k', at + 1)) longest += 2
+  return longest
+}
 
 /** A name is longer than the one asked for only by the Kelvin sign, whose lower case is the letter k. */
 const isNamed = (bytes: Buffer, from: number, to: number, name: string): boolean => {

@@ -31,8 +31,8 @@ export type ChangeFeed = Readonly<{
   poll(): Promise<void>
   /** The number up to which everything was applied; undefined before the first poll. */
   position(): number | undefined
-  /** Milliseconds since a poll that succeeded began: nothing that was committed before is unknown here. */
-  stalenessMs(): number
+  /** Milliseconds since a poll that succeeded began: nothing that was committed before is unknown here. `nowMs`: monotonic. */
+  stalenessMs(nowMs?: number): number
 }>
 
 const CHANGES_PER_READ = 1_000
@@ -90,6 +90,6 @@ export const createChangeFeed = (deps: {
       knownAsOfMs = beganMs
     },
     position: () => position?.number,
-    stalenessMs: () => clock.monotonicMs() - knownAsOfMs,
+    stalenessMs: (nowMs = clock.monotonicMs()) => nowMs - knownAsOfMs,
   }
 }

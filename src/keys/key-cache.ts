@@ -1,15 +1,15 @@
 // What is remembered of keys: those there are, and beside them a few that are known to be absent, which push no key out.
 import { LRUCache } from 'lru-cache'
-import type { Clock } from '../kernel/clock.ts'
 import { ABSENT_BYTES, estimateBytes } from './entry-size.ts'
 import { createHolderIndex } from './holder-index.ts'
 import type { VirtualKey } from './virtual-key.ts'
 
-/** `askedMs`: monotonic; what was changed later may not be in it. */
+/** `askedMs`: monotonic; what was changed later may not be in it. Its time to live counts from there. */
 export type KeyEntry = Readonly<{ key: VirtualKey | undefined; askedMs: number }>
 
 export type KeyCache = Readonly<{
-  get(name: string): KeyEntry | undefined
+  /** `nowMs`: monotonic. */
+  get(name: string, nowMs: number): KeyEntry | undefined
   set(name: string, entry: KeyEntry): void
   delete(name: string): void
   /** Entries of a key, or of all keys below an owner. */
@@ -35,30 +35,32 @@ export type KeyCacheOptions = Readonly<{
  */
 const ABSENT_PART = 10
 
-export const createKeyCache = (clock: Clock, options: KeyCacheOptions): KeyCache => {
-  const { maxEntries, maxBytes } = options
-  const shared = { ttlResolution: 0, perf: { now: clock.monotonicMs } }
+export const createKeyCache = (options: KeyCacheOptions): KeyCache => {
+  const { maxEntries, maxBytes, positiveTtlMs, absentTtlMs } = options
   const absentBytes = Math.floor(maxBytes / ABSENT_PART)
   const holders = createHolderIndex()
   const keys = new LRUCache<string, KeyEntry & { key: VirtualKey }>({
-    ...shared,
     max: maxEntries,
     maxSize: maxBytes - absentBytes,
     sizeCalculation: ({ key }) => estimateBytes(key),
-    ttl: options.positiveTtlMs,
     dispose: ({ key }, name) => holders.remove(name, key),
   })
   const absent = new LRUCache<string, KeyEntry>({
-    ...shared,
     max: Math.max(1, Math.min(Math.ceil(maxEntries / ABSENT_PART), Math.floor(absentBytes / ABSENT_BYTES))),
-    ttl: options.absentTtlMs,
   })
   const forget = (name: string) => {
     keys.delete(name)
     absent.delete(name)
   }
   return {
-    get: (name) => keys.get(name) ?? absent.get(name),
+    // By hand: a cache with times of its own reads the clock for each entry that it is asked for.
+    get(name, nowMs) {
+      const entry = keys.get(name) ?? absent.get(name)
+      if (entry === undefined) return undefined
+      if (nowMs - entry.askedMs <= (entry.key === undefined ? absentTtlMs : positiveTtlMs)) return entry
+      forget(name)
+      return undefined
+    },
     set(name, { key, askedMs }) {
       forget(name)
       if (key === undefined) absent.set(name, { key, askedMs })

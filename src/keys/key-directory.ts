@@ -1,7 +1,7 @@
 // Digest to key: a bounded cache in front of one look-up, with single flight, known-absent entries and a generation guard.
 import { LRUCache } from 'lru-cache'
 import type { Call } from '../kernel/call.ts'
-import { createCall, withinDeadline } from '../kernel/call.ts'
+import { assertAwaited, createCall, withinDeadline } from '../kernel/call.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { digestName } from '../kernel/digest-name.ts'
 import { Failure } from '../kernel/failure.ts'
@@ -57,13 +57,13 @@ export const createKeyDirectory = (deps: {
   store: KeyStore
   clock: Clock
   /** Milliseconds since when every change is known here; without a feed nothing is. */
-  feedStalenessMs?: () => number
+  feedStalenessMs?: (nowMs: number) => number
   /** Number of the last change that was applied here. */
   feedPosition?: () => number | undefined
   options: KeyDirectoryOptions
 }): KeyDirectory => {
   const { store, clock, options, feedStalenessMs = () => Number.POSITIVE_INFINITY, feedPosition } = deps
-  const entries = createKeyCache(clock, options)
+  const entries = createKeyCache(options)
   let troubledMs = Number.NEGATIVE_INFINITY
   const droppedLately = new LRUCache<string, true>({
     max: options.maxEntries,
@@ -106,7 +106,8 @@ export const createKeyDirectory = (deps: {
   }
 
   /** How old what is known of an entry may be, at worst: since it was asked, or since the feed last told of all changes. */
-  const ageMs = ({ askedMs }: KeyEntry): number => Math.min(clock.monotonicMs() - askedMs, feedStalenessMs())
+  const ageMs = ({ askedMs }: KeyEntry, nowMs: number): number =>
+    Math.min(nowMs - askedMs, feedStalenessMs(nowMs))
 
   const startFlight = (name: string, digest: Uint8Array, call: Call): Promise<Found> => {
     if (!call.mayLookUp) return refuseThrottled(call)
@@ -130,7 +131,7 @@ export const createKeyDirectory = (deps: {
       // Who did not wait has learned nothing of the store: else the trouble would last as long as somebody asks.
       if (!troubled && error.reason !== 'overloaded') troubledMs = clock.monotonicMs()
       // It may have been dropped meanwhile: the feed may be back before the look-ups are.
-      const key = entries.get(name)?.key
+      const key = entries.get(name, clock.monotonicMs())?.key
       const newest = registry.newest()
       if (key === undefined || newest === undefined) return withinDeadline(looking, call, clock)
       call.cache = 'stale'
@@ -141,18 +142,21 @@ export const createKeyDirectory = (deps: {
   return {
     find(digest, call) {
       const name = digestName(digest)
-      const entry = entries.get(name)
+      const nowMs = clock.monotonicMs()
+      const entry = entries.get(name, nowMs)
       const current = registry.current()
       if (entry !== undefined && current !== undefined) {
-        if (entry.key === undefined || ageMs(entry) < options.unfedTtlMs) {
+        if (entry.key === undefined || ageMs(entry, nowMs) < options.unfedTtlMs) {
           call.cache = entry.key === undefined ? 'absent' : 'hit'
           return { key: entry.key, registry: current }
         }
       }
       const flight = flights.get(name)
       call.cache = flight === undefined ? 'miss' : 'joined'
+      // Who is gone already is looked up for nobody.
+      if (flight === undefined) assertAwaited(call, clock)
       const looking = flight ?? startFlight(name, digest, call)
-      if (entry?.key === undefined || ageMs(entry) >= options.graceMs)
+      if (entry?.key === undefined || ageMs(entry, nowMs) >= options.graceMs)
         return withinDeadline(looking, call, clock)
       return orStale(looking, name, call)
     },

@@ -44,12 +44,15 @@ export type KeyStatus =
   | 'key_expired'
   | 'key_not_yet_valid'
 
-/** Status at an instant (UTC ms). The gravest wins: revoked, disabled, owner disabled, expired, not yet valid. */
-export const keyStatus = (key: VirtualKey, nowMs: number): KeyStatus => {
+/**
+ * Status now, UTC milliseconds, which few keys have to ask for. The gravest wins: revoked, disabled, owner disabled, expired, not yet
+ * valid.
+ */
+export const keyStatus = (key: VirtualKey, now: () => number): KeyStatus => {
   if (key.revoked) return 'revoked'
   if (key.disabled) return 'key_disabled'
   if (key.owners.some((owner) => owner.disabled)) return 'owner_disabled'
-  if (key.expiresAtMs !== undefined && nowMs >= key.expiresAtMs) return 'key_expired'
-  if (key.notBeforeMs !== undefined && nowMs < key.notBeforeMs) return 'key_not_yet_valid'
+  if (key.expiresAtMs !== undefined && now() >= key.expiresAtMs) return 'key_expired'
+  if (key.notBeforeMs !== undefined && now() < key.notBeforeMs) return 'key_not_yet_valid'
   return 'usable'
 }

@@ -17,7 +17,7 @@ const PROVING = process.env['LATCHKEY_PROVE'] === '1'
 
 const contextOf = (more: Partial<AllowContext> = {}): AllowContext => ({
   decisionId: `dec_${randomUUID()}`,
-  nowMs: NOW_MS,
+  now: () => NOW_MS,
   stale: false,
   ...more,
 })

@@ -11,16 +11,18 @@ import { aKey, anOwner, aQuota } from '../support/virtual-keys.ts'
 
 const aCache = (options: Partial<KeyCacheOptions> = {}) => {
   const clock = createManualClock()
-  const cache = createKeyCache(clock, {
+  const cache = createKeyCache({
     maxEntries: 100,
     maxBytes: 10_000_000,
     positiveTtlMs: 5_000,
     absentTtlMs: 1_000,
     ...options,
   })
-  const put = (name: string, key: VirtualKey | undefined) => cache.set(name, { key, askedMs: 0 })
-  const holds = (...names: readonly string[]) => names.filter((name) => cache.get(name) !== undefined)
-  return { clock, cache, put, holds }
+  const put = (name: string, key: VirtualKey | undefined) =>
+    cache.set(name, { key, askedMs: clock.monotonicMs() })
+  const get = (name: string) => cache.get(name, clock.monotonicMs())
+  const holds = (...names: readonly string[]) => names.filter((name) => get(name) !== undefined)
+  return { clock, cache, put, get, holds }
 }
 
 const names = (count: number) => Array.from({ length: count }, (_, nth) => `name ${nth}`)
@@ -59,14 +61,14 @@ describe('names that stand for no key', () => {
   })
 
   test('a name is one of both at a time, whichever was learned last', () => {
-    const { cache, put } = aCache()
+    const { clock, cache, put, get } = aCache()
     put('a', undefined)
     put('a', aKey())
-    expect([cache.get('a')?.key?.id, cache.size().entries]).toEqual(['key_1', 1])
+    expect([get('a')?.key?.id, cache.size().entries]).toEqual(['key_1', 1])
     put('a', undefined)
-    expect([cache.get('a')?.key?.id, cache.size().entries]).toEqual([undefined, 1])
+    expect([get('a')?.key?.id, cache.size().entries]).toEqual([undefined, 1])
     cache.deleteHeldBy('key_1')
-    expect(cache.get('a')).toEqual({ key: undefined, askedMs: 0 })
+    expect(get('a')).toEqual({ key: undefined, askedMs: clock.monotonicMs() })
   })
 })
 

@@ -87,14 +87,21 @@ describe('one look-up', () => {
     expect((await again).key?.id).toBe('key_1')
   })
 
-  test('who cannot wait is told so, and the look-up still fills the cache for the others', async () => {
+  test('who cannot wait until the end is told so, and the look-up still fills the cache for the others', async () => {
     const { clock, store, directory, call } = setUp()
-    const hasty = directory.find(digest, createCall(clock.monotonicMs()))
+    const hasty = directory.find(digest, createCall(clock.monotonicMs() + 1))
     await expect(hasty).rejects.toMatchObject({ reason: 'deadline_exceeded' })
     const patient = directory.find(digest, call())
     store.waiting.shift()?.reply(aKey())
     expect((await patient).key?.id).toBe('key_1')
     expect(store.lookups()).toBe(1)
+  })
+
+  test('who is gone already starts none', () => {
+    const { clock, store, directory, call } = setUp()
+    expect(() => directory.find(digest, createCall(clock.monotonicMs()))).toThrow('the deadline passed')
+    expect(() => directory.find(digest, { ...call(), cancelled: true })).toThrow('the caller left')
+    expect(store.lookups()).toBe(0)
   })
 
   test('keys whose secrets share all but the end never mix', async () => {

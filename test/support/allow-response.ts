@@ -14,7 +14,7 @@ export const allowResponse = (
   credentialHeaders: readonly string[],
 ): Buffer => {
   const { set, remove } = upstreamHeaders(allow, credentialHeaders)
-  const limits = rateLimitHeaders(allow.limits, context.nowMs)
+  const limits = rateLimitHeaders(allow.limits, context.now())
   const value = {
     headers: overwriting(set),
     headersToRemove: remove,

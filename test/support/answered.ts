@@ -12,6 +12,6 @@ export type AnsweringContext = ResponseContext & Readonly<{ credentialHeaders: r
 export const answered = (decision: Decision, context: AnsweringContext): CheckResponse =>
   CheckResponse.decode(
     decision.outcome === 'allow'
-      ? createAllowAnswers(context)(decision, context)
+      ? createAllowAnswers(context)(decision, { ...context, now: () => context.nowMs })
       : encodeAnswer(toCheckResponse(decision, context)),
   )
