@@ -31,14 +31,15 @@ export const holdRows = async (url: string, quotas: readonly Quota[]): Promise<H
   }
 }
 
-/** Connections to this database on which a charge is under way; `run` asks the server. */
+/** Connections to this database on which a charge is under way, and not the trial of a new one, whose ids are negative; `run` asks the server. */
 export const chargesInFlight = async (
   run: (text: string) => Promise<readonly Readonly<Record<string, unknown>>[]>,
   url: string,
 ): Promise<readonly number[]> => {
   const database = new URL(url).pathname.slice(1)
   const rows = await run(
-    `SELECT id FROM information_schema.processlist WHERE db = '${database}' AND info LIKE 'UPDATE quota%'`,
+    `SELECT id FROM information_schema.processlist
+     WHERE db = '${database}' AND info LIKE 'UPDATE quota%' AND info NOT LIKE '%(-%'`,
   )
   return rows.map(({ id }) => Number(id))
 }
