@@ -5,7 +5,7 @@ import { assertAwaited } from '../kernel/call.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Soon } from '../kernel/soon.ts'
 import type { KeyDirectory } from '../keys/key-directory.ts'
-import type { VirtualKey } from '../keys/virtual-key.ts'
+import type { Owner, VirtualKey } from '../keys/virtual-key.ts'
 import type { FailOpen } from '../quota/fail-open.ts'
 import type { Quota, QuotaState } from '../quota/quota.ts'
 import type { QuotaLedger } from '../quota/quota-ledger.ts'
@@ -55,7 +55,7 @@ type Admitted = Readonly<{
   quotas: readonly Quota[]
 }>
 
-const chargeAll = async (
+const chargeAll = (
   deps: ChargeDeps,
   { request, known, admission, quotas }: Admitted,
   call: Call,
@@ -63,7 +63,18 @@ const chargeAll = async (
   const charge = () => deps.ledger.charge(quotas, UNITS_PER_REQUEST, call)
   const recall = () => deps.ledger.peek(quotas, call)
   const charging = deps.retries.charge(identityOf(request, known, admission), charge, recall)
-  const charged = await orFailOpen(deps, known.key, quotas, charging)
+  return orFailOpen(deps, known.key, quotas, charging).then((charged) =>
+    answerOf(deps, charged, known, admission, call),
+  )
+}
+
+const answerOf = (
+  deps: ChargeDeps,
+  charged: ClaimableOutcome | 'open',
+  known: KnownKey,
+  admission: Admission,
+  call: Call,
+): Allow | Deny | 'stale' => {
   if (charged === 'open') {
     assertAwaited(call, deps.clock)
     return { ...allow(deps, known, admission, []), failedOpen: true }
@@ -94,10 +105,19 @@ const orFailOpen = (
 
 /** Nothing when no limit stands above the key. Else the key's own row is among them, so that its usability is tested in the charge. */
 export const quotasToCharge = (key: VirtualKey): readonly Quota[] => {
+  if (key.quotas.length === 0 && key.owners.every(isUnlimited)) return NO_QUOTAS
+  const held = memo.get(key)
+  if (held !== undefined) return held
   const ofOwners = key.owners.flatMap((owner) => owner.quotas)
-  if (key.quotas.length > 0) return [...key.quotas, ...ofOwners]
-  return ofOwners.length > 0 ? [key.usabilityQuota, ...ofOwners] : []
+  const quotas = [...(key.quotas.length > 0 ? key.quotas : [key.usabilityQuota]), ...ofOwners]
+  memo.set(key, quotas)
+  return quotas
 }
+
+const isUnlimited = ({ quotas }: Owner): boolean => quotas.length === 0
+
+/** Put together once for a key, not for each request. */
+const memo = new WeakMap<VirtualKey, readonly Quota[]>()
 
 const allow = (
   { softLimitPercent }: ChargeDeps,
@@ -111,13 +131,15 @@ const allow = (
   route,
   guardrails: requirements.guardrails,
   policies: requirements.policies,
-  limits: states.filter(({ quota }) => !quota.implicit),
+  limits: states.some(isImplicit) ? states.filter((state) => !isImplicit(state)) : states,
   near: nearLimits(states, softLimitPercent),
   failedOpen: false,
 })
 
+const isImplicit = ({ quota }: QuotaState): boolean => quota.implicit
+
 const refuse = (deps: ChargeDeps, known: KnownKey, states: readonly QuotaState[]): Deny => {
-  const limits = states.filter(({ quota }) => !quota.implicit)
+  const limits = states.filter((state) => !isImplicit(state))
   deps.refusals.remember(known.digest, { subject: known, limits }, UNITS_PER_REQUEST)
   deps.directory.dropRefused(known.digest)
   return denyQuota(known.key, limits, deps.clock.now())

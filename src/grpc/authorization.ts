@@ -4,7 +4,7 @@ import type { AuthRequest } from '../check/auth-request.ts'
 import { clientShapeOf } from '../check/client-shape.ts'
 import type { Decision } from '../check/decision.ts'
 import type { Call } from '../kernel/call.ts'
-import { createCall, withinDeadline } from '../kernel/call.ts'
+import { createCall, onceWithinDeadline } from '../kernel/call.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { Failure } from '../kernel/failure.ts'
 import type { Soon } from '../kernel/soon.ts'
@@ -97,10 +97,7 @@ export const createAuthorization = (options: AuthorizationOptions, deps: Authori
         deps.untold(error)
       }
     }
-    const decided = context.with(span.context, () => decide(asked.bytes, call, deps))
-    // What is in memory is answered in the turn in which it was asked.
-    if (decided instanceof Promise) void decided.then(finish)
-    else finish(decided)
+    context.with(span.context, () => decide(asked.bytes, call, deps, finish))
   }
   /** Neither read nor traced nor logged: what is refused to save work must cost little itself. */
   const shed = (
@@ -132,21 +129,28 @@ export const createAuthorization = (options: AuthorizationOptions, deps: Authori
   }
 }
 
-/** Never throws, never rejects. */
-const decide = (bytes: Buffer, call: Call, { check, clock }: AuthorizationDeps): Soon<CheckOutcome> => {
+/** Calls `finish` once, and at once when all was in memory: such a Check is answered in the turn in which it was asked. */
+const decide = (
+  bytes: Buffer,
+  call: Call,
+  { check, clock }: AuthorizationDeps,
+  finish: (outcome: CheckOutcome) => void,
+): void => {
   let request: AuthRequest | undefined
+  let outcome: CheckOutcome
   try {
     request = readCheckRequest(bytes)
-    const decision = check(request, call)
-    return decision instanceof Promise
-      ? withinDeadline(decision, call, clock).then(
-          (decided) => ({ kind: 'decided', decision: decided, request }),
-          (error: unknown) => outcomeOfError(error, request),
-        )
-      : { kind: 'decided', decision, request }
+    const deciding = check(request, call)
+    if (deciding instanceof Promise) {
+      const decided = (decision: Decision) => finish({ kind: 'decided', decision, request })
+      onceWithinDeadline(deciding, call, clock, decided, (error) => finish(outcomeOfError(error, request)))
+      return
+    }
+    outcome = { kind: 'decided', decision: deciding, request }
   } catch (error) {
-    return outcomeOfError(error, request)
+    outcome = outcomeOfError(error, request)
   }
+  finish(outcome)
 }
 
 type Encoding = AuthorizationOptions & Readonly<{ clock: Clock; encodeAllow: AllowAnswers }>

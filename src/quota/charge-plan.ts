@@ -120,10 +120,12 @@ export const assertChargeable = (quotas: readonly Quota[], units: number): void 
   if (!Number.isSafeInteger(units) || units < 1)
     throw new RangeError('a charge takes a positive whole number of units')
   if (quotas.length === 0) throw new RangeError('a charge names at least one quota')
-  for (const [at, { id }] of quotas.entries()) {
+  let at = 0
+  for (const { id } of quotas) {
     if (!Number.isSafeInteger(id)) throw new RangeError('a quota id is a whole number')
     // A handful at most: looking through them is quicker than a set of them.
     if (quotas.findIndex((quota) => quota.id === id) !== at)
       throw new RangeError('a charge names each quota once')
+    at += 1
   }
 }

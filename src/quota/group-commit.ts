@@ -59,15 +59,14 @@ class GroupCommitter {
       return Promise.reject(
         new Failure('overloaded', `${this.#queue.size} charges wait for the database already`),
       )
-    const { promise, resolve, reject } = Promise.withResolvers<ChargeOutcome>()
-    const asked = { context: context.active(), askedMs: clock.monotonicMs() }
-    this.#queue.push({ quotas, units, call, ...asked, settle: resolve, fail: reject })
-    if (!this.#running) {
+    return new Promise((settle, fail) => {
+      const asked = { context: context.active(), askedMs: clock.monotonicMs(), settle, fail }
+      this.#queue.push({ quotas, units, call, ...asked })
+      if (this.#running) return
       this.#running = true
       // Not in the context of whoever happens to come first.
       context.with(ROOT_CONTEXT, () => void this.#run())
-    }
-    return promise
+    })
   }
 
   async #run(): Promise<void> {

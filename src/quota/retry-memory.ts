@@ -25,7 +25,7 @@ export type RetryMemory = Readonly<{
 }>
 
 /** Until its units are used. */
-type Attempt = { readonly outcome: Promise<ChargeOutcome>; readonly expiresMs: number; charged: boolean }
+type Attempt = { readonly outcome: Promise<ClaimableOutcome>; readonly expiresMs: number; charged: boolean }
 
 export const createRetryMemory = (deps: {
   clock: Clock
@@ -67,42 +67,32 @@ export const createRetryMemory = (deps: {
     }
   }
 
-  const start = (identity: string | symbol, charge: () => Promise<ChargeOutcome>, nowMs: number): Attempt => {
-    const forget = () => {
-      if (attempts.get(identity) === attempt) attempts.delete(identity)
+  const chargeAnew = (identity: string | symbol, charge: () => Promise<ChargeOutcome>, nowMs: number) => {
+    const isHeld = () => attempts.get(identity) === attempt
+    const claim = () => {
+      if (!attempt.charged || !isHeld()) return
+      attempts.delete(identity)
+      // Nobody can come again for what has no name.
+      if (typeof identity === 'string') remember(identity)
     }
     const outcome = charge().then(
       (result) => {
         attempt.charged = result.outcome === 'charged'
         // Forgotten before its outcome was known: nobody will come for the units.
-        if (attempt.charged && attempts.get(identity) !== attempt) onWasted()
-        if (result.outcome === 'stale') forget()
-        return result
+        if (attempt.charged && !isHeld()) onWasted()
+        if (result.outcome === 'stale' && isHeld()) attempts.delete(identity)
+        return { outcome: result, claim }
       },
       (error: unknown) => {
-        forget()
+        if (isHeld()) attempts.delete(identity)
         throw error
       },
     )
     const attempt: Attempt = { outcome, expiresMs: nowMs + horizonMs, charged: false }
     attempts.set(identity, attempt)
     sweep(nowMs)
-    return attempt
+    return outcome
   }
-
-  const claimable = (identity: string | symbol, attempt: Attempt): Promise<ClaimableOutcome> =>
-    attempt.outcome.then((outcome) => ({
-      outcome,
-      claim: () => {
-        if (outcome.outcome !== 'charged' || attempts.get(identity) !== attempt) return
-        attempts.delete(identity)
-        // Nobody can come again for what has no name.
-        if (typeof identity === 'string') remember(identity)
-      },
-    }))
-
-  const chargeAnew = (identity: string | symbol, charge: () => Promise<ChargeOutcome>, nowMs: number) =>
-    claimable(identity, start(identity, charge, nowMs))
 
   const chargeAgain = async (
     identity: string,
@@ -115,7 +105,7 @@ export const createRetryMemory = (deps: {
     }
     for (let earlier = attempts.get(identity); earlier !== undefined; earlier = attempts.get(identity)) {
       try {
-        return await claimable(identity, earlier)
+        return await earlier.outcome
       } catch (error) {
         // The earlier try may have died of its own deadline, before anything was sent; this one has its own.
         if (!(error instanceof Failure)) throw error

@@ -60,15 +60,13 @@ export const createMysqlCharges = (deps: Deps): Charges & Readonly<{ close(): Pr
 
   return {
     ledger: {
-      charge: async (quotas, units, call) => {
+      charge(quotas, units, call) {
         assertChargeable(quotas, units)
         if (refusedBecause !== undefined) return direct.charge(quotas, units, call)
-        try {
-          return await grouped.charge(quotas, units, call)
-        } catch (error) {
+        return grouped.charge(quotas, units, call).catch((error: unknown) => {
           if (refusedBecause === undefined || !(error instanceof Failure) || error.chargeUnknown) throw error
           return direct.charge(quotas, units, call)
-        }
+        })
       },
       peek: direct.peek,
     },
