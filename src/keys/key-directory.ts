@@ -10,7 +10,7 @@ import type { Registry } from '../policy/registry.ts'
 import type { Change } from './change-feed.ts'
 import type { KeyCacheOptions, KeyEntry } from './key-cache.ts'
 import { createKeyCache } from './key-cache.ts'
-import type { KeyStore } from './key-store.ts'
+import type { KeyLookup, KeyStore } from './key-store.ts'
 import { createKnownRegistry } from './known-registry.ts'
 import { createLookUpsUnderWay } from './look-ups-under-way.ts'
 import type { VirtualKey } from './virtual-key.ts'
@@ -90,10 +90,13 @@ export const createKeyDirectory = (deps: {
     const lookup = registry.beginLookup()
     // Shared by all who wait for this key, so it lives by its own deadline, not by the first caller's.
     const own = createCall(clock.monotonicMs() + options.lookupTimeoutMs)
-    const reply = await store.find(digest, registry.newest()?.version ?? -1, own).finally(() => {
+    let reply: KeyLookup
+    try {
+      reply = await store.find(digest, registry.newest()?.version ?? -1, own)
+    } finally {
       call.storeReads += own.storeReads
       lookingUp.end()
-    })
+    }
     // A node of a cluster may lag behind the one that told of the change, and would bring back what it undid.
     if (reply.changeNumber < knownChange)
       throw new Failure('store_unavailable', 'the database showed a state older than one it has shown before')
@@ -101,7 +104,10 @@ export const createKeyDirectory = (deps: {
     // A slow reply would admit long after its key was revoked.
     if (lookingUp.isOvertaken(reply.key)) return flights.get(name) ?? startFlight(name, digest, call)
     // What was dropped meanwhile must not come back by an answer that is older than the drop.
-    if (generation === begun) entries.set(name, { key: reply.key, askedMs })
+    if (generation === begun) {
+      if (reply.key === undefined) entries.setAbsent(name, askedMs)
+      else entries.set(name, { key: reply.key, askedMs })
+    }
     return { key: reply.key, registry: current }
   }
 
@@ -131,11 +137,12 @@ export const createKeyDirectory = (deps: {
       // Who did not wait has learned nothing of the store: else the trouble would last as long as somebody asks.
       if (!troubled && error.reason !== 'overloaded') troubledMs = clock.monotonicMs()
       // It may have been dropped meanwhile: the feed may be back before the look-ups are.
-      const key = entries.get(name, clock.monotonicMs())?.key
+      const entry = entries.get(name, clock.monotonicMs())
       const newest = registry.newest()
-      if (key === undefined || newest === undefined) return withinDeadline(looking, call, clock)
+      if (entry === undefined || entry === 'absent' || newest === undefined)
+        return withinDeadline(looking, call, clock)
       call.cache = 'stale'
-      return { key, registry: newest }
+      return { key: entry.key, registry: newest }
     }
   }
 
@@ -145,18 +152,21 @@ export const createKeyDirectory = (deps: {
       const nowMs = clock.monotonicMs()
       const entry = entries.get(name, nowMs)
       const current = registry.current()
-      if (entry !== undefined && current !== undefined) {
-        if (entry.key === undefined || ageMs(entry, nowMs) < options.unfedTtlMs) {
-          call.cache = entry.key === undefined ? 'absent' : 'hit'
-          return { key: entry.key, registry: current }
-        }
+      if (entry === 'absent' && current !== undefined) {
+        call.cache = 'absent'
+        return { key: undefined, registry: current }
+      }
+      const held = entry === 'absent' ? undefined : entry
+      if (held !== undefined && current !== undefined && ageMs(held, nowMs) < options.unfedTtlMs) {
+        call.cache = 'hit'
+        return { key: held.key, registry: current }
       }
       const flight = flights.get(name)
       call.cache = flight === undefined ? 'miss' : 'joined'
       // Who is gone already is looked up for nobody.
       if (flight === undefined) assertAwaited(call, clock)
       const looking = flight ?? startFlight(name, digest, call)
-      if (entry?.key === undefined || ageMs(entry, nowMs) >= options.graceMs)
+      if (held === undefined || ageMs(held, nowMs) >= options.graceMs)
         return withinDeadline(looking, call, clock)
       return orStale(looking, name, call)
     },

@@ -1,7 +1,7 @@
 // Envoy may ask the same Check again: a retry joins the charge of the first try, so one request is charged once.
 import type { Clock } from '../kernel/clock.ts'
+import { createDigestSet } from '../kernel/digest-set.ts'
 import { Failure } from '../kernel/failure.ts'
-import { createDigestSet } from './digest-set.ts'
 import type { QuotaState } from './quota.ts'
 import type { ChargeOutcome } from './quota-ledger.ts'
 

@@ -1,7 +1,7 @@
 // A set of digests in one piece of memory holds what a Set of strings would.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { createDigestSet } from '../../src/quota/digest-set.ts'
+import { createDigestSet } from '../../src/kernel/digest-set.ts'
 
 const digests = fc
   .uint8Array({ minLength: 16, maxLength: 32 })
