@@ -16,15 +16,14 @@ import { createAllowAnswers } from './allow-answers.ts'
 import type { CheckOutcome } from './check-outcome.ts'
 import { outcomeOfError } from './check-outcome.ts'
 import { readCheckRequest } from './check-reader.ts'
-import type { ResponseContext } from './check-response.ts'
-import { toCheckResponse, toErrorResponse } from './check-response.ts'
 import type { CallMetadata } from './check-span.ts'
 import { createCheckSpans } from './check-span.ts'
 import { deadlineOf } from './deadline.ts'
 import { newDecisionId } from './decision-id.ts'
 import type { DecisionLog } from './decision-log.ts'
-import { encodeAnswer } from './encode-answer.ts'
 import type { LimitReport } from './limit-report.ts'
+import type { RefusalAnswers } from './refusal-answers.ts'
+import { createRefusalAnswers } from './refusal-answers.ts'
 import type { StatusCode } from './status-code.ts'
 import { STATUS_CODE } from './status-code.ts'
 
@@ -75,7 +74,8 @@ export type AnswerCheck = (asked: AskedCheck, reply: (reply: CheckReply) => void
 export const createAuthorization = (options: AuthorizationOptions, deps: AuthorizationDeps): AnswerCheck => {
   const { clock, metrics, admission } = deps
   const startSpan = createCheckSpans()
-  const encoding = { ...options, clock, encodeAllow: createAllowAnswers(options) }
+  const encodings = { encodeAllow: createAllowAnswers(options), encodeRefusal: createRefusalAnswers() }
+  const encoding = { ...options, ...encodings, clock }
   const answer = (asked: AskedCheck, reply: (reply: CheckReply) => void, call: Call, beganMs: number) => {
     metrics.began()
     const span = startSpan(asked.metadata)
@@ -153,7 +153,8 @@ const decide = (
   finish(outcome)
 }
 
-type Encoding = AuthorizationOptions & Readonly<{ clock: Clock; encodeAllow: AllowAnswers }>
+type Encoding = AuthorizationOptions &
+  Readonly<{ clock: Clock; encodeAllow: AllowAnswers; encodeRefusal: RefusalAnswers }>
 
 type Told = Readonly<{ decisionId: string; call: Call }>
 
@@ -174,21 +175,18 @@ const encode = (
 const replyTo = (
   { kind, decision, request }: CheckOutcome,
   { decisionId, call }: Told,
-  { failureAnswer, clock, encodeAllow }: Encoding,
+  { failureAnswer, clock, encodeAllow, encodeRefusal }: Encoding,
 ): CheckReply => {
   const stale = call.cache === 'stale'
   if (decision.outcome === 'allow')
     return { error: undefined, response: encodeAllow(decision, { decisionId, now: clock.now, stale }) }
   const shape = request === undefined ? 'openai' : clientShapeOf(request)
-  const responding: ResponseContext = { decisionId, shape, nowMs: clock.now(), stale }
   const isUndecided = kind === 'unknown' && decision.outcome === 'deny'
   if (isUndecided && failureAnswer === 'grpc_error')
     return { error: { code: STATUS_CODE.UNAVAILABLE, details: decision.reason } }
-  const response =
-    isUndecided && failureAnswer === 'error_response'
-      ? toErrorResponse(decision, responding)
-      : toCheckResponse(decision, responding)
-  return { error: undefined, response: encodeAnswer(response) }
+  const asError = isUndecided && failureAnswer === 'error_response'
+  const responding = { decisionId, shape, nowMs: clock.now(), stale, asError }
+  return { error: undefined, response: encodeRefusal(decision, responding) }
 }
 
 const labelsOf = ({ decision }: CheckOutcome) => ({

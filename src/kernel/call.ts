@@ -42,7 +42,7 @@ export const onceWithinDeadline = <T>(
   work: Promise<T>,
   call: Call,
   clock: Clock,
-  done: (value: T) => void,
+  succeeded: (value: T) => void,
   failed: (error: unknown) => void,
 ): void => {
   let waiting = true
@@ -55,7 +55,7 @@ export const onceWithinDeadline = <T>(
     (value) => {
       if (!waiting) return
       clearTimeout(timer)
-      done(value)
+      succeeded(value)
     },
     (error: unknown) => {
       if (!waiting) return

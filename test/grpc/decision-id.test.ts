@@ -12,7 +12,7 @@ test('the id of a decision is dec_ and a UUID of version 4, and no two are alike
 })
 
 test('each bit of an id that says nothing of its version is as often set as not', () => {
-  const counts = new Array<number>(128).fill(0)
+  const counts = Array.from({ length: 128 }, () => 0)
   const ids = Array.from({ length: 20_000 }, newDecisionId)
   for (const id of ids) {
     const bits = BigInt(`0x${id.slice(4).replaceAll('-', '')}`)

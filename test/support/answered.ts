@@ -2,9 +2,8 @@
 import type { Decision } from '../../src/check/decision.ts'
 import { createAllowAnswers } from '../../src/grpc/allow-answers.ts'
 import type { ResponseContext } from '../../src/grpc/check-response.ts'
-import { toCheckResponse } from '../../src/grpc/check-response.ts'
-import { encodeAnswer } from '../../src/grpc/encode-answer.ts'
 import { CheckResponse } from '../../src/grpc/gen/envoy/service/auth/v3/external_auth.ts'
+import { createRefusalAnswers } from '../../src/grpc/refusal-answers.ts'
 
 export type AnsweringContext = ResponseContext & Readonly<{ credentialHeaders: readonly string[] }>
 
@@ -13,5 +12,5 @@ export const answered = (decision: Decision, context: AnsweringContext): CheckRe
   CheckResponse.decode(
     decision.outcome === 'allow'
       ? createAllowAnswers(context)(decision, { ...context, now: () => context.nowMs })
-      : encodeAnswer(toCheckResponse(decision, context)),
+      : createRefusalAnswers()(decision, { ...context, asError: false }),
   )
