@@ -7,8 +7,8 @@ export type Budget = Readonly<{
   /** Bytes that it takes in an answer. */
   length: number
   blanks: Blanks | undefined
-  amount: string
-  remaining: string
+  amount: number
+  remaining: number
   reset: string
   /** A string of bytes. */
   near: string
@@ -20,8 +20,8 @@ type Blanks = Readonly<{ bytes: Buffer; amountAt: number; remainingAt: number; r
 export const NO_BUDGET: Budget = {
   length: 0,
   blanks: undefined,
-  amount: '',
-  remaining: '',
+  amount: 0,
+  remaining: 0,
   reset: '',
   near: '',
 }
@@ -31,10 +31,9 @@ export const budgetOf = ({ limits, near }: Allow, nowMs: number): Budget => {
   const nearBytes = near.length === 0 ? '' : softLimitBytes(near)
   const tightest = tightestOf(limits)
   if (tightest === undefined) return { ...NO_BUDGET, length: nearBytes.length, near: nearBytes }
-  const amount = String(tightest.amount)
-  const remaining = String(tightest.remaining)
+  const { amount, remaining } = tightest
   const reset = resetText(tightest, nowMs)
-  const blanks = blanksOf(tightest.quota.unit, amount.length, remaining.length, reset.length)
+  const blanks = blanksOf(tightest.quota.unit, digitsIn(amount), digitsIn(remaining), reset.length)
   return { length: blanks.bytes.length + nearBytes.length, blanks, amount, remaining, reset, near: nearBytes }
 }
 
@@ -43,8 +42,8 @@ export const writeBudget = (budget: Budget, into: Buffer, at: number): number =>
   const { blanks, length, near } = budget
   if (blanks !== undefined) {
     into.set(blanks.bytes, at)
-    fill(into, at + blanks.amountAt, budget.amount)
-    fill(into, at + blanks.remainingAt, budget.remaining)
+    fillNumber(into, at + blanks.amountAt, budget.amount)
+    fillNumber(into, at + blanks.remainingAt, budget.remaining)
     fill(into, at + blanks.resetAt, budget.reset)
   }
   if (near !== '') into.write(near, at + length - near.length, 'latin1')
@@ -55,6 +54,23 @@ export const writeBudget = (budget: Budget, into: Buffer, at: number): number =>
 const fill = (into: Buffer, at: number, text: string): void => {
   for (let index = 0; index < text.length; index += 1) into[at + index] = text.charCodeAt(index)
 }
+
+/** A whole number, not negative. What is text once is kept by V8 for the next time, for ever: here it is another each time. */
+const fillNumber = (into: Buffer, at: number, value: number): void => {
+  let rest = value
+  for (let place = at + digitsIn(value) - 1; place >= at; place -= 1) {
+    into[place] = ZERO + (rest % 10)
+    rest = Math.floor(rest / 10)
+  }
+}
+
+const digitsIn = (value: number): number => {
+  let digits = 1
+  for (let rest = value; rest >= 10; rest = Math.floor(rest / 10)) digits += 1
+  return digits
+}
+
+const ZERO = 0x30
 
 const softLimitBytes = (near: Allow['near']): string =>
   softLimitHeaders(near)

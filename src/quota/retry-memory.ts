@@ -37,13 +37,14 @@ export const createRetryMemory = (deps: {
   onWasted: () => void
 }): RetryMemory => {
   const { clock, horizonMs, maxEntries, onWasted } = deps
-  // In order of start, and all live equally long: the oldest is always first.
-  const attempts = new Map<string | symbol, Attempt>()
+  // In order of start, and all live equally long: the oldest is always first. What has no identity is numbered.
+  const attempts = new Map<string | number, Attempt>()
   // Nearly all requests are here for nearly all of their time: 16 bytes each and no object, or collecting them would cost more than
   // the charge. The younger ones, and older ones that are forgotten together once all of them are past the horizon.
   let used = createDigestSet(maxEntries / 2)
   let usedBefore = createDigestSet(maxEntries / 2)
   let turnedMs = clock.monotonicMs()
+  let unnamed = 0
 
   const turn = () => {
     const forgotten = usedBefore
@@ -67,7 +68,7 @@ export const createRetryMemory = (deps: {
     }
   }
 
-  const chargeAnew = (identity: string | symbol, charge: () => Promise<ChargeOutcome>, nowMs: number) => {
+  const chargeAnew = (identity: string | number, charge: () => Promise<ChargeOutcome>, nowMs: number) => {
     const isHeld = () => attempts.get(identity) === attempt
     const claim = () => {
       if (!attempt.charged || !isHeld()) return
@@ -117,7 +118,10 @@ export const createRetryMemory = (deps: {
   return {
     charge(identity, charge, recall) {
       const nowMs = clock.monotonicMs()
-      if (identity === undefined) return chargeAnew(Symbol('no identity'), charge, nowMs)
+      if (identity === undefined) {
+        unnamed += 1
+        return chargeAnew(unnamed, charge, nowMs)
+      }
       sweep(nowMs)
       const isRetry = attempts.has(identity) || used.has(identity) || usedBefore.has(identity)
       return isRetry ? chargeAgain(identity, charge, recall) : chargeAnew(identity, charge, nowMs)
