@@ -105,7 +105,7 @@ export const settingsSchema = z.strictObject({
     .describe('time between two looks at what other processes changed'),
   cache_absent_ttl: duration('1ms', '1h')
     .prefault('1s')
-    .describe('how long a key that does not exist is remembered'),
+    .describe('longest time that a key that does not exist is remembered; three quarters of it at least'),
   max_lookups: wholeNumber(1, 64)
     .prefault('4')
     .describe(
