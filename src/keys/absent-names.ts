@@ -12,18 +12,22 @@ export type AbsentNames = Readonly<{
   size(): number
 }>
 
-/** Each set is forgotten whole, when its oldest name is over: a name is believed for three quarters of `ttlMs` at least, and never longer. */
-const SETS = 4
+/** Each set is forgotten whole, when its oldest name is over. */
+const MOST_SETS = 4
 
-/** At most `maxNames`, four or more; of more the oldest are forgotten, a quarter at a time. A name is a digest, one character a byte. */
+/**
+ * A name is believed for three quarters of `ttlMs` at least, and never longer than it. At most `maxNames`: of more the oldest are
+ * forgotten, a quarter at a time. A name is a digest, one character a byte.
+ */
 export const createAbsentNames = ({
   maxNames,
   ttlMs,
 }: Readonly<{ maxNames: number; ttlMs: number }>): AbsentNames => {
-  const capacity = Math.floor(maxNames / SETS)
+  const count = Math.min(MOST_SETS, maxNames)
+  const capacity = Math.floor(maxNames / count)
   let newest = createDigestSet(capacity)
   /** The oldest first, the newest last. */
-  const sets: DigestSet[] = [...Array.from({ length: SETS - 1 }, () => createDigestSet(capacity)), newest]
+  const sets: DigestSet[] = [...Array.from({ length: count - 1 }, () => createDigestSet(capacity)), newest]
   let turnedMs = Number.NEGATIVE_INFINITY
 
   const clear = () => {
@@ -38,12 +42,12 @@ export const createAbsentNames = ({
   }
 
   const forgetOld = (nowMs: number) => {
-    const quarterMs = ttlMs / SETS
-    if (nowMs - turnedMs < quarterMs) return
+    const partMs = ttlMs / count
+    if (nowMs - turnedMs < partMs) return
     if (nowMs - turnedMs >= ttlMs) {
       clear()
       turnedMs = nowMs
-    } else while (nowMs - turnedMs >= quarterMs) turn(turnedMs + quarterMs)
+    } else while (nowMs - turnedMs >= partMs) turn(turnedMs + partMs)
   }
 
   return {

@@ -36,7 +36,6 @@ export type KeyCacheOptions = Readonly<{
  * push out each key that is not asked for all the time, and turn over the heap.
  */
 const ABSENT_PART = 10
-const LEAST_ABSENT = 4
 
 export const createKeyCache = (options: KeyCacheOptions): KeyCache => {
   const { maxEntries, maxBytes, positiveTtlMs, absentTtlMs } = options
@@ -49,7 +48,7 @@ export const createKeyCache = (options: KeyCacheOptions): KeyCache => {
     dispose: ({ key }, name) => holders.remove(name, key),
   })
   const mostAbsent = Math.min(Math.ceil(maxEntries / ABSENT_PART), Math.floor(absentBytes / ABSENT_BYTES))
-  const absent = createAbsentNames({ maxNames: Math.max(LEAST_ABSENT, mostAbsent), ttlMs: absentTtlMs })
+  const absent = createAbsentNames({ maxNames: Math.max(1, mostAbsent), ttlMs: absentTtlMs })
   const forget = (name: string) => {
     keys.delete(name)
     absent.delete(name)

@@ -24,7 +24,7 @@ export type KeyStore = Readonly<{
 /** One key of several; `within` runs something as whoever asked for it, so that a trace can tell who did. */
 export type WantedKey = Readonly<{ digest: Uint8Array; within: <T>(work: () => T) => T }>
 
-/** A statement for more would be repeated less often than it costs: look-up.ts of MySQL says what was measured. */
+/** Of 68 keys at once each took 32 to 35 µs of this process with 16 in a statement, 32 to 47 with 32 (MariaDB 10.11, two cores that others used). */
 export const MOST_KEYS_TOGETHER = 16
 
 export type GroupKeyStore = KeyStore &

@@ -116,16 +116,22 @@ export const inAskedOrder = (
 }
 
 /** Everything that enters the text of a charge is an integer, checked here. */
-export const assertChargeable = (quotas: readonly Quota[], units: number): void => {
+export const mistakeIn = (quotas: readonly Quota[], units: number): RangeError | undefined => {
   if (!Number.isSafeInteger(units) || units < 1)
-    throw new RangeError('a charge takes a positive whole number of units')
-  if (quotas.length === 0) throw new RangeError('a charge names at least one quota')
+    return new RangeError('a charge takes a positive whole number of units')
+  if (quotas.length === 0) return new RangeError('a charge names at least one quota')
   let at = 0
   for (const { id } of quotas) {
-    if (!Number.isSafeInteger(id)) throw new RangeError('a quota id is a whole number')
+    if (!Number.isSafeInteger(id)) return new RangeError('a quota id is a whole number')
     // A handful at most: looking through them is quicker than a set of them.
     if (quotas.findIndex((quota) => quota.id === id) !== at)
-      throw new RangeError('a charge names each quota once')
+      return new RangeError('a charge names each quota once')
     at += 1
   }
+  return undefined
+}
+
+export const assertChargeable = (quotas: readonly Quota[], units: number): void => {
+  const mistake = mistakeIn(quotas, units)
+  if (mistake !== undefined) throw mistake
 }

@@ -53,8 +53,10 @@ test('LiteLLM #12685 #38193, envoyproxy/ratelimit #275 #1132, limitador #71 #295
   const text = await page()
   expect(series(text)).toBe(before)
   expect(seen.filter((word) => text.includes(word))).toEqual([])
-  // Keys, and a tenth as many that are known to be absent.
-  expect(rig.app.directory.size().entries).toBe(bound + Math.ceil(bound / 10))
+  // Keys, and at most a tenth as many that are known to be absent.
+  const { entries } = rig.app.directory.size()
+  expect(entries).toBeGreaterThan(bound)
+  expect(entries).toBeLessThanOrEqual(bound + Math.ceil(bound / 10))
 })
 
 // Node counts the streams that a client takes back, and closes the connection on which others wait.

@@ -2,7 +2,7 @@
 import { createCall } from '../../../kernel/call.ts'
 import type { DatabaseClock } from '../../../kernel/clock.ts'
 import { Failure } from '../../../kernel/failure.ts'
-import { assertChargeable } from '../../../quota/charge-plan.ts'
+import { mistakeIn } from '../../../quota/charge-plan.ts'
 import { createGroupCommit } from '../../../quota/group-commit.ts'
 import { createObservedLedger } from '../../../quota/observed-ledger.ts'
 import type { QuotaView } from '../../../quota/quota-view.ts'
@@ -61,7 +61,8 @@ export const createMysqlCharges = (deps: Deps): Charges & Readonly<{ close(): Pr
   return {
     ledger: {
       charge(quotas, units, call) {
-        assertChargeable(quotas, units)
+        const mistake = mistakeIn(quotas, units)
+        if (mistake !== undefined) return Promise.reject(mistake)
         if (refusedBecause !== undefined) return direct.charge(quotas, units, call)
         return grouped.charge(quotas, units, call).catch((error: unknown) => {
           if (refusedBecause === undefined || !(error instanceof Failure) || error.chargeUnknown) throw error
