@@ -1,6 +1,7 @@
 // The servers that are asked the same Checks: Latchkey over either transport, and the minimal one in Go.
 import { startReplica } from '../test/support/replicas.ts'
 import { buildGoPeer, startGoPeer } from './go-peer.ts'
+import { installedLatchkey } from './installed.ts'
 import { pin } from './processes.ts'
 
 export type Asked = Readonly<{
@@ -22,7 +23,9 @@ export const startAsked = async (directory: string, url: string): Promise<AskedS
   const servers: Asked[] = []
   const peer = buildGoPeer()
   try {
-    for (const name of ['lane', 'grpc-js'] as const) servers.push(await startLatchkey(name, directory, url))
+    const program = installedLatchkey()
+    for (const name of ['lane', 'grpc-js'] as const)
+      servers.push(await startLatchkey(name, directory, url, {}, program))
     if ('path' in peer) servers.push(await startGoPeer(peer.path, directory))
   } catch (error) {
     await stopAsked(servers)
@@ -36,16 +39,15 @@ export const stopAsked = async (servers: readonly Asked[]): Promise<void> => {
   for (const server of servers) await server.stop()
 }
 
+/** From the sources of this checkout, unless `program` is another one. */
 export const startLatchkey = async (
   transport: 'lane' | 'grpc-js',
   directory: string,
   url: string,
   env: Readonly<Record<string, string>> = {},
+  program?: string,
 ): Promise<Asked> => {
-  const { address, process, stop } = await startReplica(directory, transport, url, {
-    LATCHKEY_TRANSPORT: transport,
-    LATCHKEY_DRAIN_DELAY: '0ms',
-    ...env,
-  })
+  const settings = { LATCHKEY_TRANSPORT: transport, LATCHKEY_DRAIN_DELAY: '0ms', ...env }
+  const { address, process, stop } = await startReplica(directory, transport, url, settings, program)
   return { name: transport, address, pid: process.pid ?? 0, stop }
 }

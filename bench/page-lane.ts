@@ -11,7 +11,7 @@ import type { WorkersFigures } from './workers.ts'
 export const laneSection = ({ h2load, withoutGo, throughput, memory, latency }: LaneFigures): string =>
   `The server has one core, who asks it has the other and shares it with MariaDB; one connection on a socket file, 256 Checks in flight, 19 headers
 and a body in each. Warm keys, and the limit is never reached. Each server is asked once in each round, one after the other, and a ratio is taken
-within its round. The Go server (\`bench/peers/go\`) is grpc-go with one processor; it decodes the whole request and answers each with the same
+within its round. Latchkey runs as it is installed, compiled. The Go server (\`bench/peers/go\`) is grpc-go with one processor; it decodes the whole request and answers each with the same
 headers, looking up no key. ${askedBy(h2load)}${whyNoGo(withoutGo)}
 
 ${markdownTable(
