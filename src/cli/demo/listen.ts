@@ -7,6 +7,8 @@ export type Listening = Readonly<{ port: number; close(): Promise<void> }>
 /** Port 0 or undefined: any. Throws when the port is taken. */
 export const listenOn = async (server: Server, port = 0): Promise<Listening> => {
   const bound = Promise.withResolvers<void>()
+  // Nobody but Envoy asks, which would lose a request that it sends on an idle connection in the moment in which that is closed.
+  server.keepAliveTimeout = 0
   server.once('error', bound.reject)
   server.listen(port, '127.0.0.1', bound.resolve)
   await bound.promise
