@@ -58,7 +58,7 @@ export const ROOMS: Readonly<Record<Room, RoomRule>> = {
   },
   grpc: {
     rooms: ['check', 'quota', 'telemetry', 'kernel'],
-    packages: ['@grpc/grpc-js', '@bufbuild/protobuf', '@opentelemetry/api'],
+    packages: ['@grpc/grpc-js', '@grpc/reflection', '@bufbuild/protobuf', '@opentelemetry/api'],
     sentence: 'grpc imports check, quota, telemetry, kernel and its own generated code',
   },
   telemetry: {
