@@ -1,6 +1,6 @@
 // A key as lists, records and JSON show it.
 import type { KeyRecord, OwnerRecord } from '../keys/key-book.ts'
-import type { Rules } from '../policy/policy.ts'
+import type { PolicyRules, Rules } from '../policy/policy.ts'
 import { formatInstant } from './instant.ts'
 
 export const KEY_COLUMNS = ['id', 'name', 'owner', 'hint', 'status', 'expires_at'] as const
@@ -15,15 +15,23 @@ export const keyRow = (key: KeyRecord, owners: readonly OwnerRecord[], nowMs: nu
   expires_at: formatInstant(key.expiresAtMs),
   revoked_at: formatInstant(key.revokedAtMs),
   fail_mode: key.failMode,
+  shadow: key.shadow,
+  labels: key.labels,
   created_at: formatInstant(key.createdAtMs),
   ...rulesRow(key.rules),
 })
 
-export const rulesRow = ({ models, deniedModels, policies, guardrails }: Rules) => ({
-  models,
-  denied_models: deniedModels,
-  policies,
-  guardrails,
+export const rulesRow = (rules: Rules) => ({ ...policyRulesRow(rules), policies: rules.policies })
+
+export const policyRulesRow = (rules: PolicyRules) => ({
+  models: rules.models,
+  denied_models: rules.deniedModels,
+  paths: rules.paths,
+  denied_paths: rules.deniedPaths,
+  networks: rules.networks,
+  denied_networks: rules.deniedNetworks,
+  hours: rules.hours,
+  guardrails: rules.guardrails,
 })
 
 /** In the words and the order of a Check. */

@@ -4,7 +4,7 @@ import { Rejection } from '../kernel/failure.ts'
 import type { LimitDraft } from '../quota/limit-book.ts'
 import type { Period } from '../quota/quota.ts'
 import { PERIODS, UNITS } from '../quota/quota.ts'
-import { isZone } from '../quota/window.ts'
+import { isZone } from '../kernel/local-time.ts'
 
 /** UNIT=AMOUNT/PERIOD[@ZONE]. Throws Rejection. */
 export const parseLimit = (text: string): LimitDraft => {

@@ -4,11 +4,14 @@ import { Rejection } from '../kernel/failure.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { CommandContext, StoreFlags } from './command-context.ts'
 import { storeCommand, withStore } from './command-context.ts'
+import { policyRulesRow } from './key-row.ts'
 import { printChanged, printList, printRecord } from './print.ts'
 import type { RulesFlags } from './rules-options.ts'
-import { addRulesChangeOptions, addRulesOptions, rulesChangeOf, rulesOf } from './rules-options.ts'
+import { addRulesChangeOptions, addRulesOptions, policyRulesOf, rulesChangeOf } from './rules-options.ts'
+import type { ShadowFlags } from './shadow.ts'
+import { shadowChangeOf, shadowOption } from './shadow.ts'
 
-type Flags = StoreFlags & RulesFlags
+type Flags = StoreFlags & RulesFlags & ShadowFlags
 
 const COLUMNS = ['name', 'version', 'models', 'denied_models', 'guardrails'] as const
 
@@ -18,10 +21,10 @@ export const addPolicies = (program: Command, context: CommandContext): void => 
     '--json',
     'the policy as one JSON object',
   )
-  addRulesOptions(create, { withPolicies: false }).action((name: string, flags: Flags) =>
+  addRulesOptions(create, { withPolicies: false }).addOption(shadowOption()).action((name: string, flags: Flags) =>
     withStore(flags, context, async ({ store }) => {
-      const { models, deniedModels, guardrails } = rulesOf(flags)
-      const policy = await store.policyBook.createPolicy({ name, models, deniedModels, guardrails })
+      const draft = { name, shadow: flags.shadow === 'on', ...policyRulesOf(flags) }
+      const policy = await store.policyBook.createPolicy(draft)
       printChanged(context.output, flags, policyRow(policy), `created policy ${name}`)
     }),
   )
@@ -58,9 +61,9 @@ const addUpdate = (policies: Command, context: CommandContext): void => {
     '--json',
     'the policy as one JSON object',
   )
-  addRulesChangeOptions(update, { withPolicies: false }).action((name: string, flags: Flags) =>
+  addRulesChangeOptions(update, { withPolicies: false }).addOption(shadowOption()).action((name: string, flags: Flags) =>
     withStore(flags, context, async ({ store }) => {
-      const change = rulesChangeOf(flags)
+      const change = { ...rulesChangeOf(flags), ...shadowChangeOf(flags) }
       if (Object.keys(change).length === 0)
         throw new Rejection('invalid', 'nothing to update: name at least one change')
       const policy = await store.policyBook.updatePolicy(name, change)
@@ -74,10 +77,9 @@ const addUpdate = (policies: Command, context: CommandContext): void => {
   )
 }
 
-const policyRow = ({ name, version, models, deniedModels, guardrails }: Policy) => ({
+const policyRow = ({ name, version, shadow, ...rules }: Policy) => ({
   name,
   version,
-  models,
-  denied_models: deniedModels,
-  guardrails,
+  shadow,
+  ...policyRulesRow(rules),
 })

@@ -1,13 +1,14 @@
 // The management port for keys and owners.
 import type { Rules } from '../policy/policy.ts'
 import type { LimitDraft } from '../quota/limit-book.ts'
-import type { FailMode } from './virtual-key.ts'
+import type { FailMode, Labels } from './virtual-key.ts'
 
 export type OwnerRecord = Readonly<{
   id: string
   path: string
   disabled: boolean
   rules: Rules
+  labels: Labels
   createdAtMs: number
 }>
 
@@ -23,6 +24,9 @@ export type KeyDraft = Readonly<{
   limits: readonly LimitDraft[]
   /** Closed unless told otherwise. */
   failMode?: FailMode
+  /** Off unless told otherwise. */
+  shadow?: boolean
+  labels?: Labels
 }>
 
 export type KeyRecord = Readonly<{
@@ -36,18 +40,22 @@ export type KeyRecord = Readonly<{
   expiresAtMs: number | undefined
   rules: Rules
   failMode: FailMode
+  shadow: boolean
+  labels: Labels
   createdAtMs: number
 }>
 
 /** Only fields that are present change; a field present with undefined is cleared. */
 export type KeyChange = Partial<
-  Readonly<Pick<KeyRecord, 'name' | 'notBeforeMs' | 'expiresAtMs' | 'failMode'>>
+  Readonly<Pick<KeyRecord, 'name' | 'notBeforeMs' | 'expiresAtMs' | 'failMode' | 'shadow' | 'labels'>>
 > &
   Readonly<{ rules?: Partial<Rules> }>
 
 export type KeyFilter = Readonly<{
   ownerPath?: string
   includeRevoked?: boolean
+  /** Those that bear all of these; an undefined value stands for any. */
+  labels?: Readonly<Record<string, string | undefined>>
   afterId?: string
   pageSize: number
 }>
@@ -69,12 +77,15 @@ export type KeyBook = Readonly<{
   revokeKey(id: string): Promise<KeyRecord>
 }>
 
+export type OwnerChange = Readonly<{ rules?: Partial<Rules>; labels?: Labels }>
+
 export type OwnerBook = Readonly<{
   /** The parent must exist unless `withParents`. conflict when it exists. */
-  createOwner(path: string, rules: Rules, options?: { withParents?: boolean }): Promise<OwnerRecord>
+  createOwner(path: string, rules: Rules, options?: { withParents?: boolean; labels?: Labels }): Promise<OwnerRecord>
   getOwner(path: string): Promise<OwnerRecord>
   listOwners(): Promise<readonly OwnerRecord[]>
-  updateOwner(path: string, change: { rules: Partial<Rules> }): Promise<OwnerRecord>
+  /** Only what is present changes; labels are replaced as a whole. */
+  updateOwner(path: string, change: OwnerChange): Promise<OwnerRecord>
   /** Disables or enables everything below it too, for as long as it is so. */
   setOwnerDisabled(path: string, disabled: boolean): Promise<OwnerRecord>
   /** Refused with conflict while it has keys that are not revoked, or owners below it. */

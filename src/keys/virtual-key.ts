@@ -12,6 +12,11 @@ export type Owner = Readonly<{
   quotas: readonly Quota[]
 }>
 
+/** What people write on keys and owners to find them again, name to value; later filters are told of them too. */
+export type Labels = Readonly<Record<string, string>>
+
+export const NO_LABELS: Labels = {}
+
 /** What becomes of a key's requests while their charge cannot be made: refused, or a few of them let through and charged later. */
 export type FailMode = 'closed' | 'open'
 
@@ -25,6 +30,10 @@ export type VirtualKey = Readonly<{
   disabled: boolean
   revoked: boolean
   failMode: FailMode
+  /** What its rules and limits would refuse passes, uncharged, and is told of. */
+  shadow: boolean
+  /** Its own, and those of the owners above it that it does not have. */
+  labels: Labels
   /** UTC milliseconds; the key may be used from here on. */
   notBeforeMs: number | undefined
   /** UTC milliseconds; the key may be used before this instant. */

@@ -2,14 +2,15 @@
 import type { Model } from './model-catalogue.ts'
 import type { Policy } from './policy.ts'
 
-export type PolicyDraft = Omit<Policy, 'version'>
+/** What is left out is not restricted. */
+export type PolicyDraft = Pick<Policy, 'name'> & Partial<Omit<Policy, 'name' | 'version'>>
 
 /** Every method validates its input, throws Rejection when it cannot be done, and changes all of it or nothing. */
 export type PolicyBook = Readonly<{
   /** Guardrails named by a policy must exist. */
   createPolicy(draft: PolicyDraft): Promise<Policy>
   /** Only fields present in `change` change; `models: undefined` present lifts the restriction. */
-  updatePolicy(name: string, change: Partial<Omit<PolicyDraft, 'name'>>): Promise<Policy>
+  updatePolicy(name: string, change: Omit<PolicyDraft, 'name'>): Promise<Policy>
   /** Refused with conflict while a key or owner names it. */
   deletePolicy(name: string): Promise<void>
   listPolicies(): Promise<readonly Policy[]>

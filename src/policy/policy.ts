@@ -1,27 +1,42 @@
-// What keys, owners and policies say about models: lists intersect, guardrails join, deny beats allow.
+// What keys, owners and policies say about requests: lists intersect, guardrails join, deny beats allow.
 import { matchesGlob } from './glob.ts'
 import type { Registry } from './registry.ts'
+import type { CompiledRestrictions, Restrictions } from './restrictions.ts'
+import { compileRestrictions, NO_RESTRICTIONS } from './restrictions.ts'
 
 /** What one holder (key or owner) says about its traffic. Absent models: no restriction. Empty models: nothing is admitted. */
-export type Rules = Readonly<{
-  models: readonly string[] | undefined
-  deniedModels: readonly string[]
-  /** Names; each must be registered, or every request is refused with policy_unresolved. */
-  policies: readonly string[]
-  guardrails: readonly string[]
-}>
+export type Rules = PolicyRules &
+  Readonly<{
+    /** Names; each must be registered, or every request is refused with policy_unresolved. */
+    policies: readonly string[]
+  }>
 
-export const NO_RULES: Rules = { models: undefined, deniedModels: [], policies: [], guardrails: [] }
+/** What a policy can say: all but the naming of others. */
+export type PolicyRules = Restrictions &
+  Readonly<{
+    models: readonly string[] | undefined
+    deniedModels: readonly string[]
+    guardrails: readonly string[]
+  }>
+
+export const NO_POLICY_RULES: PolicyRules = {
+  ...NO_RESTRICTIONS,
+  models: undefined,
+  deniedModels: [],
+  guardrails: [],
+}
+
+export const NO_RULES: Rules = { ...NO_POLICY_RULES, policies: [] }
 
 /** A named, versioned set of rules that many keys and owners share. */
-export type Policy = Readonly<{
-  name: string
-  /** 1 when created, one more with each change. */
-  version: number
-  models: readonly string[] | undefined
-  deniedModels: readonly string[]
-  guardrails: readonly string[]
-}>
+export type Policy = PolicyRules &
+  Readonly<{
+    name: string
+    /** 1 when created, one more with each change. */
+    version: number
+    /** What it alone would refuse passes, uncharged, and is told of. Its guardrails are demanded all the same. */
+    shadow: boolean
+  }>
 
 /** All rules of a key and its owners, resolved against one registry. */
 export type Requirements = Readonly<{
@@ -33,17 +48,38 @@ export type Requirements = Readonly<{
   deniedModels: readonly string[]
   /** True when no decision is possible without knowing the model. */
   needsModel: boolean
+  /** undefined: none, as most have. */
+  restrictions: CompiledRestrictions | undefined
   /** Sorted names, no duplicates. */
   guardrails: readonly string[]
   /** `name@version`, sorted, no duplicates. */
   policies: readonly string[]
+  /** The same with what policies in shadow mode demand as well; undefined when there is none of these. */
+  shadow: Requirements | undefined
 }>
 
 /** Joins the rules of a key and of every owner above it. Pure; the result holds for this registry only. */
 export const requirementsOf = (holders: readonly Rules[], registry: Registry): Requirements => {
   const names = unique(holders.flatMap(({ policies }) => policies))
   const policies = names.map((name) => registry.policies.get(name)).filter((policy) => policy !== undefined)
-  const sources = [...holders, ...policies]
+  const all = joined(holders, { names, policies, shadow: undefined }, registry)
+  if (!policies.some(({ shadow }) => shadow)) return all
+  const withoutShadow = policies.map((policy) =>
+    policy.shadow ? { ...policy, ...NO_POLICY_RULES, guardrails: policy.guardrails } : policy,
+  )
+  return joined(holders, { names, policies: withoutShadow, shadow: all }, registry)
+}
+
+const joined = (
+  holders: readonly Rules[],
+  {
+    names,
+    policies,
+    shadow,
+  }: { names: readonly string[]; policies: readonly Policy[]; shadow: Requirements | undefined },
+  registry: Registry,
+): Requirements => {
+  const sources: readonly PolicyRules[] = [...holders, ...policies]
   const guardrails = unique(sources.flatMap((source) => source.guardrails))
   const allowLists = sources.map(({ models }) => models).filter((models) => models !== undefined)
   const deniedModels = unique(sources.flatMap((source) => source.deniedModels))
@@ -57,8 +93,10 @@ export const requirementsOf = (holders: readonly Rules[], registry: Registry): R
     allowLists,
     deniedModels,
     needsModel: allowLists.length > 0 || deniedModels.length > 0 || !registry.catalogue.isEmpty,
+    restrictions: compileRestrictions(sources),
     guardrails,
     policies: policies.map(({ name, version }) => `${name}@${version}`).toSorted(),
+    shadow,
   }
 }
 

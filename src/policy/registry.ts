@@ -2,6 +2,7 @@
 import type { Model, ModelCatalogue } from './model-catalogue.ts'
 import { createModelCatalogue } from './model-catalogue.ts'
 import type { Policy } from './policy.ts'
+import { NO_POLICY_RULES } from './policy.ts'
 
 /** What the store keeps, as plain data. */
 export type RegistryDocument = Readonly<{
@@ -20,7 +21,10 @@ export type Registry = Readonly<{
 
 export const createRegistry = (version: number, document: RegistryDocument): Registry => ({
   version,
-  policies: new Map(document.policies.map((policy) => [policy.name, policy])),
+  policies: new Map(document.policies.map((policy) => [policy.name, { ...UNSAID, ...policy }])),
   guardrails: new Set(document.guardrails),
   catalogue: createModelCatalogue(document.models),
 })
+
+/** Of a document that was written before policies could say all this. */
+const UNSAID = { ...NO_POLICY_RULES, shadow: false }

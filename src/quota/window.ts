@@ -1,4 +1,5 @@
 // Windows from minute to month, in calendar and time zone. Pure.
+import { localTime } from '../kernel/local-time.ts'
 import type { Period } from './quota.ts'
 import { FOREVER } from './quota.ts'
 
@@ -23,16 +24,6 @@ export const currentWindow = (period: Period, zone: string, nowMs: number): Wind
   if (memo.size >= MEMO_ENTRIES) memo.clear()
   memo.set(memoKey, window)
   return window
-}
-
-/** True when the runtime knows the IANA zone. */
-export const isZone = (zone: string): boolean => {
-  try {
-    localTime(zone, 0)
-    return true
-  } catch {
-    return false
-  }
 }
 
 const MEMO_ENTRIES = 4_096
@@ -97,37 +88,4 @@ const firstInstant = (notYetMs: number, alreadyMs: number, isSo: (instantMs: num
     else before = middle
   }
   return after
-}
-
-const formats = new Map<string, Intl.DateTimeFormat>()
-
-/** Local wall time of an instant, expressed as if it were UTC milliseconds. */
-const localTime = (zone: string, instantMs: number): number => {
-  if (zone === 'UTC') return instantMs
-  let format = formats.get(zone)
-  if (format === undefined) {
-    format = new Intl.DateTimeFormat('en-US', {
-      timeZone: zone,
-      hourCycle: 'h23',
-      era: 'short',
-      year: 'numeric',
-      month: 'numeric',
-      day: 'numeric',
-      hour: 'numeric',
-      minute: 'numeric',
-      second: 'numeric',
-    })
-    formats.set(zone, format)
-  }
-  const part: Record<string, number> = {}
-  for (const { type, value } of format.formatToParts(instantMs)) part[type] = Number(value)
-  const wholeSecond = Date.UTC(
-    part['year'] ?? 0,
-    (part['month'] ?? 1) - 1,
-    part['day'],
-    part['hour'],
-    part['minute'],
-    part['second'],
-  )
-  return wholeSecond + (((instantMs % 1000) + 1000) % 1000)
 }

@@ -1,6 +1,7 @@
 // The one row of a look-up, as both dialects select it, and the key it stands for.
 import type { KeyLookup } from '../keys/key-store.ts'
-import type { Owner, VirtualKey } from '../keys/virtual-key.ts'
+import type { Labels, Owner, VirtualKey } from '../keys/virtual-key.ts'
+import { NO_LABELS } from '../keys/virtual-key.ts'
 import type { RegistryDocument } from '../policy/registry.ts'
 import type { QuotaRow } from '../quota/charge-plan.ts'
 import type { Quota } from '../quota/quota.ts'
@@ -8,7 +9,10 @@ import { FOREVER, PERIODS, UNITS } from '../quota/quota.ts'
 import type { QuotaView } from '../quota/quota-view.ts'
 import { rulesFromColumns } from './rules-columns.ts'
 
-const KEY_COLUMNS = 'id name hint disabled revoked_at not_before expires_at fail_mode quota_id'.split(' ')
+const OWNERS = ['a', 'b', 'c'] as const
+const HOLDERS = ['k', ...OWNERS] as const
+
+const KEY_COLUMNS = 'id name hint disabled revoked_at not_before expires_at fail_mode shadow quota_id'.split(' ')
 
 /** Columns of the key begin with k_, of its owner and the owners above with a_, b_ and c_. */
 export const LOOK_UP_COLUMNS: string = [
@@ -16,7 +20,7 @@ export const LOOK_UP_COLUMNS: string = [
   '(SELECT value FROM change_counter WHERE id = 1) AS change_number',
   'CASE WHEN r.version <> ? THEN r.document END AS registry_document',
   ...KEY_COLUMNS.map((column) => `k.${column} AS k_${column}`),
-  ...['k', 'a', 'b', 'c'].flatMap((table) =>
+  ...HOLDERS.flatMap((table) =>
     ['models', 'denied_models', 'policies', 'guardrails'].map(
       (column) => `${table}.${column} AS ${table}_${column}`,
     ),
@@ -24,7 +28,14 @@ export const LOOK_UP_COLUMNS: string = [
   ...['a', 'b', 'c'].flatMap((table) =>
     ['id', 'path', 'disabled'].map((column) => `${table}.${column} AS ${table}_${column}`),
   ),
+  ...['restrictions', 'labels'].map(seldomSaid),
 ].join(',\n  ')
+
+/** Of a column that is null for most, one for all four: each column of an answer costs some 0.5 µs, filled or not. */
+function seldomSaid(column: string): string {
+  const columns = HOLDERS.map((table) => `${table}.${column}`).join()
+  return `CASE WHEN COALESCE(${columns}) IS NOT NULL THEN JSON_ARRAY(${columns}) END AS ${column}`
+}
 
 /** From the registry's one row, so that digests nobody knows bring a row too. Parameters: known version, digests. */
 export const lookUpFrom = (now: string, digests = 1): string => `FROM registry r
@@ -40,7 +51,7 @@ export type LookUpRow = Readonly<Record<string, unknown>>
 /** Each is [quota id, unit, period, zone, amount, used, window end, usable until]; `array` and `collect` are the dialect's functions. */
 export const limitColumns = ({ array, collect }: Readonly<{ array: string; collect: string }>): string =>
   [
-    ...['k', 'a', 'b', 'c'].map(
+    ...HOLDERS.map(
       (
         table,
       ) => `(SELECT ${collect}(${array}(l.quota_id, l.unit, l.period, l.zone, q.amount, q.used, q.window_end,
@@ -65,7 +76,7 @@ export const learnRows = (view: QuotaView, row: LookUpRow, era: number): void =>
 }
 
 const hotRows = (row: LookUpRow): readonly QuotaRow[] =>
-  ['k', 'a', 'b', 'c']
+  HOLDERS
     .flatMap((table) => limitsFromJson(row[`${table}_limits`]))
     .map(([id, , , , ...rest]) => [id, ...rest] as const)
     .concat(typeof row['k_quota'] === 'string' ? [JSON.parse(row['k_quota']) as HotColumns] : [])
@@ -88,10 +99,12 @@ const keyFromRow = (row: LookUpRow): VirtualKey => ({
   id: text(row, 'k_id'),
   name: text(row, 'k_name'),
   hint: text(row, 'k_hint'),
-  owners: ['a', 'b', 'c'].flatMap((table) => ownerFromRow(row, table)),
+  owners: OWNERS.flatMap((table) => ownerFromRow(row, table)),
   disabled: integer(row, 'k_disabled') !== 0,
   revoked: row['k_revoked_at'] !== null,
   failMode: text(row, 'k_fail_mode') === 'open' ? 'open' : 'closed',
+  shadow: integer(row, 'k_shadow') !== 0,
+  labels: labelsFromRow(row),
   notBeforeMs: optionalInteger(row, 'k_not_before'),
   expiresAtMs: optionalInteger(row, 'k_expires_at'),
   rules: rulesFromColumns(rulesColumns(row, 'k')),
@@ -107,7 +120,7 @@ const keyFromRow = (row: LookUpRow): VirtualKey => ({
   },
 })
 
-const ownerFromRow = (row: LookUpRow, table: string): Owner[] => {
+const ownerFromRow = (row: LookUpRow, table: (typeof OWNERS)[number]): Owner[] => {
   if (row[`${table}_id`] === null) {
     if (table === 'a') throw new Error('a key without an owner: the store is inconsistent')
     return []
@@ -124,11 +137,21 @@ const ownerFromRow = (row: LookUpRow, table: string): Owner[] => {
   ]
 }
 
-const rulesColumns = (row: LookUpRow, table: string) => ({
+/** The nearest holder has the last word. */
+const labelsFromRow = (row: LookUpRow): Labels =>
+  row['labels'] === null
+    ? NO_LABELS
+    : Object.assign({}, ...seldomSaidIn(row, 'labels').toReversed().map((json) => JSON.parse(json ?? '{}')))
+
+const seldomSaidIn = (row: LookUpRow, column: string): readonly (string | null)[] =>
+  row[column] === null ? [] : JSON.parse(text(row, column))
+
+const rulesColumns = (row: LookUpRow, table: (typeof HOLDERS)[number]) => ({
   models: row[`${table}_models`] === null ? null : text(row, `${table}_models`),
   denied_models: text(row, `${table}_denied_models`),
   policies: text(row, `${table}_policies`),
   guardrails: text(row, `${table}_guardrails`),
+  restrictions: seldomSaidIn(row, 'restrictions')[HOLDERS.indexOf(table)] ?? null,
 })
 
 type HotColumns = readonly [

@@ -1,34 +1,82 @@
-// Rules as four JSON columns, and back.
-import type { Rules } from '../policy/policy.ts'
-import { NO_RULES } from '../policy/policy.ts'
-import type { RulesColumns } from './schema.ts'
+// Rules as JSON columns, and back.
+import type { PolicyRules, Rules } from '../policy/policy.ts'
+import { NO_POLICY_RULES, NO_RULES } from '../policy/policy.ts'
+import type { Restrictions } from '../policy/restrictions.ts'
+import { isUnrestricted, NO_RESTRICTIONS } from '../policy/restrictions.ts'
+import type { PolicyRulesColumns, RulesColumns } from './schema.ts'
 
-export const rulesToColumns = (rules: Rules): RulesColumns => ({
+export const policyRulesToColumns = (rules: PolicyRules): PolicyRulesColumns => ({
   models: rules.models === undefined ? null : JSON.stringify(rules.models),
   denied_models: JSON.stringify(rules.deniedModels),
-  policies: JSON.stringify(rules.policies),
   guardrails: JSON.stringify(rules.guardrails),
+  restrictions: restrictionsToJson(rules),
+})
+
+export const rulesToColumns = (rules: Rules): RulesColumns => ({
+  ...policyRulesToColumns(rules),
+  policies: JSON.stringify(rules.policies),
 })
 
 /** The same object for all that have no rules, which most keys and owners are: remembered, four lists weigh as much as the key. */
 export const rulesFromColumns = (columns: RulesColumns): Rules => {
-  const { models, denied_models, policies, guardrails } = columns
-  if (models === null && [denied_models, policies, guardrails].every((list) => list === NO_LIST))
-    return NO_RULES
-  return {
-    models: models === null ? undefined : listFromJson(models),
-    deniedModels: listFromJson(denied_models),
-    policies: listFromJson(policies),
-    guardrails: listFromJson(guardrails),
-  }
+  const { models, denied_models, policies, guardrails, restrictions } = columns
+  const isUnruled = [denied_models, policies, guardrails].every((list) => list === NO_LIST)
+  if (models === null && restrictions === null && isUnruled) return NO_RULES
+  return { ...policyRulesFromColumns(columns), policies: listFromJson(policies) }
 }
+
+export const policyRulesFromColumns = (columns: PolicyRulesColumns): PolicyRules => ({
+  ...restrictionsFromJson(columns.restrictions),
+  models: columns.models === null ? undefined : listFromJson(columns.models),
+  deniedModels: listFromJson(columns.denied_models),
+  guardrails: listFromJson(columns.guardrails),
+})
 
 const NO_LIST = '[]'
 
-export const listFromJson = (json: string): readonly string[] => {
-  if (json === NO_LIST) return NO_RULES.policies
-  const list: unknown = JSON.parse(json)
+export const listFromJson = (json: string): readonly string[] =>
+  json === NO_LIST ? NO_POLICY_RULES.guardrails : listFrom(JSON.parse(json))
+
+const listFrom = (list: unknown): readonly string[] => {
   if (!Array.isArray(list) || !list.every((entry) => typeof entry === 'string'))
     throw new TypeError('a stored list is not a JSON array of strings')
   return list
+}
+
+/** As they are called in the column's object. */
+const RESTRICTION_NAMES = {
+  paths: 'paths',
+  deniedPaths: 'denied_paths',
+  networks: 'networks',
+  deniedNetworks: 'denied_networks',
+  hours: 'hours',
+} as const satisfies Record<keyof Restrictions, string>
+
+const restrictionsToJson = (rules: Restrictions): string | null =>
+  isUnrestricted(rules)
+    ? null
+    : JSON.stringify(
+        Object.fromEntries(
+          Object.entries(RESTRICTION_NAMES).flatMap(([field, name]) => {
+            const list = listOf(rules, field)
+            return list === undefined || (list.length === 0 && name.startsWith('denied_')) ? [] : [[name, list]]
+          }),
+        ),
+      )
+
+const listOf = (rules: Restrictions, field: string): readonly string[] | undefined =>
+  Object.entries(rules).find(([name]) => name === field)?.[1]
+
+/** What this program does not know was written by a newer one: to admit more than it says would be worse than to stop. */
+const restrictionsFromJson = (json: string | null): Restrictions => {
+  if (json === null) return NO_RESTRICTIONS
+  const stored: unknown = JSON.parse(json)
+  if (typeof stored !== 'object' || stored === null) throw new TypeError('stored restrictions are no object')
+  const fields = new Map<string, string>(Object.entries(RESTRICTION_NAMES).map(([field, name]) => [name, field]))
+  const lists = Object.entries(stored).map(([name, list]: readonly [string, unknown]) => {
+    const field = fields.get(name)
+    if (field === undefined) throw new Error(`the store holds the restriction ${JSON.stringify(name)}, unknown here`)
+    return [field, listFrom(list)] as const
+  })
+  return { ...NO_RESTRICTIONS, ...Object.fromEntries(lists) }
 }

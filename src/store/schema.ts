@@ -2,15 +2,21 @@
 import type { Generated, Kysely, Transaction } from 'kysely'
 import type { FailMode } from '../keys/virtual-key.ts'
 
-/** Lists are JSON arrays of strings; models null means no restriction. */
-export type RulesColumns = {
+/** Lists are JSON arrays of strings; models null means no restriction. Restrictions are a JSON object, null when there are none. */
+export type PolicyRulesColumns = {
   models: string | null
   denied_models: string
-  policies: string
   guardrails: string
+  restrictions: string | null
 }
 
-export type OwnerTable = RulesColumns & {
+export type RulesColumns = PolicyRulesColumns & { policies: string }
+
+/** A JSON object of strings, null when there are none. */
+type LabelsColumn = { labels: string | null }
+
+export type OwnerTable = RulesColumns &
+  LabelsColumn & {
   id: string
   path: string
   parent_id: string | null
@@ -18,7 +24,8 @@ export type OwnerTable = RulesColumns & {
   created_at: number
 }
 
-export type VirtualKeyTable = RulesColumns & {
+export type VirtualKeyTable = RulesColumns &
+  LabelsColumn & {
   id: string
   owner_id: string
   name: string
@@ -28,6 +35,7 @@ export type VirtualKeyTable = RulesColumns & {
   not_before: number | null
   expires_at: number | null
   fail_mode: Generated<FailMode>
+  shadow: Generated<number>
   quota_id: number
   created_at: number
 }
@@ -37,13 +45,7 @@ export type KeySecretTable = { hash: Uint8Array; key_id: string; not_after: numb
 
 export type GuardrailTable = { name: string }
 
-export type PolicyTable = {
-  name: string
-  version: number
-  models: string | null
-  denied_models: string
-  guardrails: string
-}
+export type PolicyTable = PolicyRulesColumns & { name: string; version: number; shadow: Generated<number> }
 
 export type ModelTable = { name: string; route: string; guardrails: string }
 

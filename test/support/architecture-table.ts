@@ -90,7 +90,13 @@ export const ROOMS: Readonly<Record<Room, RoomRule>> = {
     quiet: true,
     sentence: 'keys imports kernel, policy (the registry that a look-up brings) and types of quota',
   },
-  policy: { rooms: ['kernel'], packages: [], quiet: true, sentence: 'policy imports kernel only' },
+  policy: {
+    rooms: ['kernel'],
+    // Its list of networks asks nobody.
+    packages: ['node:net'],
+    quiet: true,
+    sentence: 'policy imports kernel, and the list of networks that comes with Node',
+  },
   quota: {
     rooms: ['kernel'],
     packages: ['lru-cache', '@opentelemetry/api'],

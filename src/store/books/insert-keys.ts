@@ -1,12 +1,14 @@
 // Creating keys: all of them or none, each with the quota row that mirrors its usability.
 import { Rejection } from '../../kernel/failure.ts'
 import type { KeyDraft, KeyRecord } from '../../keys/key-book.ts'
+import { NO_LABELS } from '../../keys/virtual-key.ts'
 import { FOREVER } from '../../quota/quota.ts'
 import { rulesToColumns } from '../rules-columns.ts'
 import type { DatabaseTransaction } from '../schema.ts'
 import type { WriteScope } from './book-database.ts'
 import { insertLimit, insertQuota } from './insert-limit.ts'
 import { MAX_DRAFTS } from './key-input.ts'
+import { labelsToColumn } from './labels-input.ts'
 import type { KeyRow } from './locks.ts'
 import { chainFrom, lockOwners } from './locks.ts'
 import { createPublicId } from './public-id.ts'
@@ -54,6 +56,8 @@ const keyRow = (draft: KeyDraft, ownerId: string, nowMs: number): Omit<KeyRow, '
   not_before: draft.notBeforeMs ?? null,
   expires_at: draft.expiresAtMs ?? null,
   fail_mode: draft.failMode ?? 'closed',
+  shadow: draft.shadow === true ? 1 : 0,
+  labels: labelsToColumn(draft.labels ?? NO_LABELS),
   ...rulesToColumns(draft.rules),
   created_at: nowMs,
 })

@@ -6,6 +6,7 @@ import { rulesFromColumns, rulesToColumns } from '../rules-columns.ts'
 import type { BookDeps, WriteScope } from './book-database.ts'
 import { insertKeys } from './insert-keys.ts'
 import { parseDraft, parseKeyName, parseLifetime } from './key-input.ts'
+import { labelsToColumn } from './labels-input.ts'
 import type { KeyRow, LockedKey } from './locks.ts'
 import { lockKey } from './locks.ts'
 import { digestOfKey, findKeyByDigest, getKey, listKeys, toRecord } from './read-keys.ts'
@@ -64,6 +65,8 @@ export const createKeyBook = ({ database, clock }: BookDeps): KeyBook => {
           ...('failMode' in keyChange && keyChange.failMode !== undefined
             ? { fail_mode: keyChange.failMode }
             : {}),
+          ...(keyChange.shadow === undefined ? {} : { shadow: keyChange.shadow ? 1 : 0 }),
+          ...(keyChange.labels === undefined ? {} : { labels: labelsToColumn(keyChange.labels) }),
           ...rulesToColumns(mergeRules(rulesFromColumns(key), rules)),
         }
         parseLifetime(next.not_before ?? undefined, next.expires_at ?? undefined)

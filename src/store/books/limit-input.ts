@@ -2,7 +2,7 @@
 import { Rejection } from '../../kernel/failure.ts'
 import type { LimitDraft } from '../../quota/limit-book.ts'
 import { FOREVER, PERIODS, UNITS } from '../../quota/quota.ts'
-import { isZone } from '../../quota/window.ts'
+import { isZone } from '../../kernel/local-time.ts'
 
 export const parseLimit = (draft: LimitDraft): LimitDraft => {
   if (!UNITS.includes(draft.unit))

@@ -2,11 +2,13 @@
 import { Rejection } from '../../kernel/failure.ts'
 import { parseOwnerPath } from '../../kernel/name.ts'
 import type { OwnerBook, OwnerRecord } from '../../keys/key-book.ts'
+import { NO_LABELS } from '../../keys/virtual-key.ts'
 import type { Rules } from '../../policy/policy.ts'
 import { NO_RULES } from '../../policy/policy.ts'
 import { rulesFromColumns, rulesToColumns } from '../rules-columns.ts'
 import type { BookDeps, WriteScope } from './book-database.ts'
 import { deleteOwnerRows } from './delete-owner.ts'
+import { labelsFromColumn, labelsToColumn } from './labels-input.ts'
 import type { OwnerRow } from './locks.ts'
 import { chainOf, lockOwnerChain, lockOwners, noSuchOwner } from './locks.ts'
 import { createPublicId, KEY_ID_PREFIX } from './public-id.ts'
@@ -25,12 +27,14 @@ export const createOwnerBook = ({ database, clock }: BookDeps): OwnerBook => ({
     if (path === 'key' || path.startsWith('key/'))
       throw new Rejection('invalid', 'an organisation cannot be named key')
     const parsed = parseRules(rules)
-    const { withParents = false } = options
+    const { withParents = false, labels = NO_LABELS } = options
+    const labelled = labelsToColumn(labels)
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await database.write(async (scope) => {
           await requireRegistered(scope, parsed)
-          return insertOwner(scope, { path, rules: parsed, withParents, nowMs: clock.now() })
+          const draft = { path, rules: parsed, labels: labelled, withParents, nowMs: clock.now() }
+          return insertOwner(scope, draft)
         })
       } catch (error) {
         // Another process created it, or a parent, at the same instant: there was no row to lock yet. Now there is.
@@ -53,12 +57,15 @@ export const createOwnerBook = ({ database, clock }: BookDeps): OwnerBook => ({
     return rows.map(toRecord)
   },
 
-  updateOwner: async (path, { rules }) => {
+  updateOwner: async (path, { rules = {}, labels }) => {
     parseOwnerPath(path)
     return database.write(async (scope) => {
       await requireRegistered(scope, { policies: rules.policies ?? [], guardrails: rules.guardrails ?? [] })
       const row = leafOf(await lockOwnerChain(scope, path))
-      const columns = rulesToColumns(mergeRules(rulesFromColumns(row), rules))
+      const columns = {
+        ...rulesToColumns(mergeRules(rulesFromColumns(row), rules)),
+        labels: labels === undefined ? row.labels : labelsToColumn(labels),
+      }
       await scope.tx.updateTable('owner').set(columns).where('id', '=', row.id).execute()
       scope.changed({ kind: 'owner', id: row.id })
       return toRecord({ ...row, ...columns })
@@ -90,9 +97,17 @@ export const createOwnerBook = ({ database, clock }: BookDeps): OwnerBook => ({
 /** Each attempt that meets a duplicate finds one owner more of at most three. */
 const MAX_ATTEMPTS = 4
 
+type OwnerDraft = Readonly<{
+  path: string
+  rules: Rules
+  labels: string | null
+  withParents: boolean
+  nowMs: number
+}>
+
 const insertOwner = async (
   scope: WriteScope,
-  { path, rules, withParents, nowMs }: { path: string; rules: Rules; withParents: boolean; nowMs: number },
+  { path, rules, labels, withParents, nowMs }: OwnerDraft,
 ): Promise<OwnerRecord> => {
   const existing = await lockOwners(scope, [path])
   if (existing.has(path)) throw alreadyExists(path)
@@ -111,6 +126,7 @@ const insertOwner = async (
       parent_id: parentId,
       disabled: 0,
       created_at: nowMs,
+      labels: name === path ? labels : null,
       ...columns,
     }
     await scope.tx.insertInto('owner').values(owner).execute()
@@ -135,5 +151,6 @@ const toRecord = (row: OwnerRow): OwnerRecord => ({
   path: row.path,
   disabled: row.disabled !== 0,
   rules: rulesFromColumns(row),
+  labels: labelsFromColumn(row.labels),
   createdAtMs: row.created_at,
 })

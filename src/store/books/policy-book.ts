@@ -2,13 +2,15 @@
 import { Rejection } from '../../kernel/failure.ts'
 import { parseName } from '../../kernel/name.ts'
 import type { Policy } from '../../policy/policy.ts'
+import { NO_POLICY_RULES } from '../../policy/policy.ts'
 import type { PolicyBook } from '../../policy/policy-book.ts'
+import { policyRulesToColumns } from '../rules-columns.ts'
 import type { BookDeps, WriteScope } from './book-database.ts'
 import { lockRegistry } from './locks.ts'
 import { createModelBook } from './model-book.ts'
 import { refuseNamed } from './named-by.ts'
 import { readGuardrails, readPolicies, writeRegistry } from './registry-document.ts'
-import { parseModels, parseNames, requireRegistered } from './rules-input.ts'
+import { parsePolicyRules, requireRegistered } from './rules-input.ts'
 
 export type RegistryChange = <T>(work: (scope: WriteScope) => Promise<T>) => Promise<T>
 
@@ -17,7 +19,7 @@ export const createPolicyBook = (deps: BookDeps): PolicyBook => {
   const change = registryChange(deps)
   return {
     createPolicy: async (draft) => {
-      const policy = parsePolicy({ ...draft, version: 1 })
+      const policy = parsePolicy({ ...NO_POLICY_RULES, shadow: false, ...draft, version: 1 })
       return refuseTwice(deps, 'policy', policy.name, () =>
         change(async (scope) => {
           await requireRegistered(scope, { policies: [], guardrails: policy.guardrails })
@@ -109,18 +111,16 @@ const deleteNamed = async (
 const noSuch = (what: string, name: string): Rejection =>
   new Rejection('not_found', `${what} ${JSON.stringify(name.slice(0, 128))} does not exist`)
 
-const parsePolicy = (policy: Policy): Policy => ({
-  name: parseName('policy', policy.name),
-  version: policy.version,
-  models: policy.models === undefined ? undefined : parseModels(policy.models),
-  deniedModels: parseModels(policy.deniedModels),
-  guardrails: parseNames('guardrail', policy.guardrails),
+const parsePolicy = ({ name, version, shadow, ...rules }: Policy): Policy => ({
+  name: parseName('policy', name),
+  version,
+  shadow,
+  ...parsePolicyRules(rules),
 })
 
-const policyToRow = ({ name, version, models, deniedModels, guardrails }: Policy) => ({
+const policyToRow = ({ name, version, shadow, ...rules }: Policy) => ({
   name,
   version,
-  models: models === undefined ? null : JSON.stringify(models),
-  denied_models: JSON.stringify(deniedModels),
-  guardrails: JSON.stringify(guardrails),
+  shadow: shadow ? 1 : 0,
+  ...policyRulesToColumns(rules),
 })

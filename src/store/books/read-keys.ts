@@ -4,6 +4,7 @@ import { Rejection } from '../../kernel/failure.ts'
 import type { KeyFilter, KeyRecord } from '../../keys/key-book.ts'
 import { rulesFromColumns } from '../rules-columns.ts'
 import type { Database } from '../schema.ts'
+import { labelsFromColumn, labelsToColumn } from './labels-input.ts'
 import type { KeyRow } from './locks.ts'
 import { noSuchKey, noSuchOwner } from './locks.ts'
 import { isKeyId } from './public-id.ts'
@@ -69,6 +70,8 @@ export const toRecord = (row: KeyRow & { readonly path: string }): KeyRecord => 
   expiresAtMs: row.expires_at ?? undefined,
   rules: rulesFromColumns(row),
   failMode: row.fail_mode,
+  shadow: row.shadow !== 0,
+  labels: labelsFromColumn(row.labels),
   createdAtMs: row.created_at,
 })
 

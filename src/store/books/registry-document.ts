@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import type { Model } from '../../policy/model-catalogue.ts'
 import type { Policy } from '../../policy/policy.ts'
 import type { RegistryDocument } from '../../policy/registry.ts'
-import { listFromJson } from '../rules-columns.ts'
+import { listFromJson, policyRulesFromColumns } from '../rules-columns.ts'
 import type { Database, DatabaseTransaction } from '../schema.ts'
 
 /** The transaction holds the row's lock already: versions grow in the order of commits. */
@@ -22,12 +22,11 @@ export const writeRegistry = async (tx: DatabaseTransaction): Promise<void> => {
 
 export const readPolicies = async (db: Database): Promise<readonly Policy[]> => {
   const rows = await db.selectFrom('policy').selectAll().orderBy('name').execute()
-  return rows.map(({ name, version, models, denied_models, guardrails }) => ({
+  return rows.map(({ name, version, shadow, ...columns }) => ({
     name,
     version,
-    models: models === null ? undefined : listFromJson(models),
-    deniedModels: listFromJson(denied_models),
-    guardrails: listFromJson(guardrails),
+    shadow: shadow !== 0,
+    ...policyRulesFromColumns(columns),
   }))
 }
 

@@ -2,25 +2,29 @@
 import { Rejection } from '../../kernel/failure.ts'
 import { parseName } from '../../kernel/name.ts'
 import { isModelName } from '../../policy/glob.ts'
-import type { Rules } from '../../policy/policy.ts'
+import type { PolicyRules, Rules } from '../../policy/policy.ts'
 import type { DatabaseTransaction } from '../schema.ts'
 import type { WriteScope } from './book-database.ts'
+import { distinct } from './distinct.ts'
 import { lockRegistry } from './locks.ts'
-
-/** A key entry must stay small enough to be cached by the ten thousand. */
-export const MAX_LIST_ENTRIES = 256
+import { parseRestrictions } from './restrictions-input.ts'
 
 export const parseRules = (rules: Rules): Rules => ({
+  ...parsePolicyRules(rules),
+  policies: parseNames('policy', rules.policies),
+})
+
+export const parsePolicyRules = (rules: PolicyRules): PolicyRules => ({
+  ...parseRestrictions(rules),
   models: rules.models === undefined ? undefined : parseModels(rules.models),
   deniedModels: parseModels(rules.deniedModels),
-  policies: parseNames('policy', rules.policies),
   guardrails: parseNames('guardrail', rules.guardrails),
 })
 
 /** Only fields present in `change` change. */
 export const mergeRules = (rules: Rules, change: Partial<Rules>): Rules => parseRules({ ...rules, ...change })
 
-export const parseModels = (models: readonly string[]): readonly string[] => {
+const parseModels = (models: readonly string[]): readonly string[] => {
   for (const model of models) parseModelName(model)
   return distinct('models', models)
 }
@@ -62,11 +66,4 @@ const requireNames = async (
   const known = new Set(rows.map(({ name }) => name))
   for (const name of names)
     if (!known.has(name)) throw new Rejection('not_found', `${table} ${JSON.stringify(name)} does not exist`)
-}
-
-const distinct = (what: string, entries: readonly string[]): readonly string[] => {
-  const list = [...new Set(entries)]
-  if (list.length > MAX_LIST_ENTRIES)
-    throw new Rejection('invalid', `${what} has ${list.length} entries, more than ${MAX_LIST_ENTRIES}`)
-  return list
 }
