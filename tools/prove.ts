@@ -8,6 +8,7 @@ import type { CaseResult } from './proof-page.ts'
 import { writeProof } from './proof-page.ts'
 import type { Case } from './prove-cases.ts'
 import { CASES, takes } from './prove-cases.ts'
+import { ensurePythonSdks } from './python-sdks.ts'
 import { runVitest } from './run-vitest.ts'
 import { say } from './say.ts'
 
@@ -68,6 +69,7 @@ if (chosen.length === 0) {
 ensureMariadb()
 ensureGalera()
 await ensureEnvoys('all')
+ensurePythonSdks()
 for (const one of chosen) prove(one)
 const results = CASES.map((one) => readResult(one))
 writeProof(commit, results)

@@ -1,6 +1,7 @@
 // Everything that must hold before a change lands: lint, types, every test; the last line says how many passed.
 import { spawnSync } from 'node:child_process'
 import { ensureEnvoys, ensureGalera, ensureMariadb } from './needs.ts'
+import { ensurePythonSdks } from './python-sdks.ts'
 import { runVitest } from './run-vitest.ts'
 import { say } from './say.ts'
 
@@ -20,6 +21,7 @@ const prepare = async (): Promise<string | undefined> => {
     ensureMariadb()
     ensureGalera()
     await ensureEnvoys('ends')
+    ensurePythonSdks()
     return undefined
   } catch (error) {
     return error instanceof Error ? error.message : String(error)

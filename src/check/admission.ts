@@ -8,9 +8,9 @@ import type { Registry } from '../policy/registry.ts'
 import type { AuthRequest } from './auth-request.ts'
 import type { Deny, Listing } from './decision.ts'
 import { deny, isDeny } from './decision.ts'
+import { modelPathOf } from './model-path.ts'
 import { quoted } from './quoted.ts'
 import { observeModel, requireModel } from './request-model.ts'
-import { resourcePathOf } from './resource-path.ts'
 import type { KnownKey } from './usable-key.ts'
 
 export type Admission = Readonly<{
@@ -32,21 +32,22 @@ export const admit = (
   const requirements = requirementsFor(key, registry)
   if (requirements.unresolved !== undefined)
     return denyUnresolved(key, `${requirements.unresolved} is not registered`)
-  if (isModelListing(request)) return listModels(request, known, requirements)
-  if (requirements.needsModel && !isModelPath(request))
+  const path = modelPathOf(request)
+  if (path?.kind === 'listing') return listModels(request, known, requirements, path.model)
+  if (requirements.needsModel && path === undefined)
     return deny(
       'path_not_allowed',
       `${quoted(`${request.method} ${request.path}`)} is not allowed for this API key.`,
       { key },
     )
   const found = requirements.needsModel
-    ? requireModel(request, modelHeader)
-    : observeModel(request, modelHeader)
+    ? requireModel(request, path, modelHeader)
+    : observeModel(request, path, modelHeader)
   if (isDeny(found)) return { ...found, key }
   const { model } = found
   const routed = model === undefined ? undefined : registry.catalogue.match(model)
   if (requirements.needsModel && model !== undefined && !isAllowed(model, routed, requirements, registry))
-    return deny('model_not_allowed', `The model ${quoted(model)} is not allowed for this API key.`, { key })
+    return denyModel(key, model)
   return guarded(request, known, requirements, { model, routed, charged: true })
 }
 
@@ -87,29 +88,24 @@ const denyUnresolved = (key: VirtualKey, detail: string): Deny =>
     detail,
   })
 
+const denyModel = (key: VirtualKey, model: string): Deny =>
+  deny('model_not_allowed', `The model ${quoted(model)} is not allowed for this API key.`, { key })
+
 /** Answered here from the catalogue; without one the upstream knows, and nothing is charged either way. */
 const listModels = (
   request: AuthRequest,
   known: KnownKey,
   requirements: Requirements,
+  one: string | undefined,
 ): Admission | Listing | Deny => {
   const { key, registry } = known
   const { isEmpty, exactNames } = registry.catalogue
+  if (one !== undefined && requirements.needsModel) {
+    if (!isAllowed(one, registry.catalogue.match(one), requirements, registry)) return denyModel(key, one)
+    if (!isEmpty) return { outcome: 'listing', key, models: [one], one: true }
+  }
   if (isEmpty)
     return guarded(request, known, requirements, { model: undefined, routed: undefined, charged: false })
-  return { outcome: 'listing', key, models: exactNames.filter((model) => admitsModel(requirements, model)) }
+  const models = exactNames.filter((model) => admitsModel(requirements, model))
+  return { outcome: 'listing', key, models }
 }
-
-const MODEL_PATHS = new Set([
-  '/v1/chat/completions',
-  '/v1/completions',
-  '/v1/embeddings',
-  '/v1/responses',
-  '/v1/messages',
-])
-
-const isModelPath = ({ method, path }: AuthRequest): boolean =>
-  method === 'POST' && MODEL_PATHS.has(resourcePathOf(path))
-
-const isModelListing = ({ method, path }: AuthRequest): boolean =>
-  method === 'GET' && resourcePathOf(path) === '/v1/models'

@@ -64,8 +64,14 @@ export type Allow = Readonly<{
   failedOpen: boolean
 }>
 
-/** GET /v1/models, answered in-band. */
-export type Listing = Readonly<{ outcome: 'listing'; key: VirtualKey; models: readonly string[] }>
+/** GET /v1/models and its like, answered in-band. */
+export type Listing = Readonly<{
+  outcome: 'listing'
+  key: VirtualKey
+  models: readonly string[]
+  /** True when one model was asked for, not the list. */
+  one?: boolean
+}>
 
 export type Decision = Allow | Deny | Listing
 

@@ -1,35 +1,61 @@
-// Which model a request asks for: the body's top-level `model`, which a configured header may repeat but never replace.
+// Which model a request asks for: what its body, path or query names, which a configured header may repeat but never replace.
 import { isModelName } from '../policy/glob.ts'
 import type { AuthRequest } from './auth-request.ts'
 import type { Deny } from './decision.ts'
 import { deny, isDeny } from './decision.ts'
 import { stringAt } from './json-string.ts'
 import { findModel } from './model-member.ts'
+import type { ModelPath } from './model-path.ts'
+import { modelOfQuery } from './query-model.ts'
 import { quoted } from './quoted.ts'
 
 export type RequestModel = Readonly<{ model: string | undefined }>
 
-/** The model, or why it cannot be told for certain. Used when a rule about models has to be decided. */
-export const requireModel = (request: AuthRequest, modelHeader: string | undefined): RequestModel | Deny => {
+/**
+ * The model, or why it cannot be told for certain. Used when a rule about models has to be decided. Where no path says where to look,
+ * the body is looked at.
+ */
+export const requireModel = (
+  request: AuthRequest,
+  path: ModelPath | undefined,
+  modelHeader: string | undefined,
+): RequestModel | Deny => {
+  const stated = statedModel(request, path)
+  if (isDeny(stated)) return stated
+  const named = modelOfHeader(request, modelHeader)
+  if (isDeny(named)) return named
+  if (named.model !== undefined && stated.model !== undefined && named.model !== stated.model)
+    return deny(
+      'model_conflict',
+      `The model in header ${modelHeader} differs from the model in the ${path?.kind ?? 'body'}.`,
+    )
+  const model = stated.model ?? named.model
+  return model === undefined ? deny('model_required', 'The request must name a model.') : { model }
+}
+
+/** The model if it can be told, for the headers and the trace; no rule depends on it. */
+export const observeModel = (...asked: Parameters<typeof requireModel>): RequestModel => {
+  const found = requireModel(...asked)
+  return isDeny(found) ? { model: undefined } : found
+}
+
+const statedModel = (request: AuthRequest, path: ModelPath | undefined): RequestModel | Deny => {
+  if (path?.kind === 'query') return modelOfQuery(request.path, path.parameter)
+  const inBody = wholeBodyModel(request)
+  if (path?.kind !== 'path' || isDeny(inBody)) return inBody
+  const { model } = path
+  if (inBody.model !== undefined && inBody.model !== model && inBody.model !== `models/${model}`)
+    return deny('model_conflict', 'The model in the body differs from the model in the path.')
+  return { model }
+}
+
+const wholeBodyModel = (request: AuthRequest): RequestModel | Deny => {
   const encoding = request.headers.get('content-encoding')
   if (encoding?.some((line) => line.toLowerCase() !== 'identity'))
     return deny('request_malformed', 'The request body must not be compressed here.')
   if (!request.bodyComplete)
     return deny('body_too_large', 'The request body is too large to decide which model it asks for.')
-  const named = modelOfHeader(request, modelHeader)
-  if (isDeny(named)) return named
-  const inBody = request.body.length === 0 ? { model: undefined } : modelOfBody(request.body)
-  if (isDeny(inBody)) return inBody
-  if (named.model !== undefined && inBody.model !== undefined && named.model !== inBody.model)
-    return deny('model_conflict', `The model in header ${modelHeader} differs from the model in the body.`)
-  const model = inBody.model ?? named.model
-  return model === undefined ? deny('model_required', 'The request must name a model.') : { model }
-}
-
-/** The model if it can be told, for the headers and the trace; no rule depends on it. */
-export const observeModel = (request: AuthRequest, modelHeader: string | undefined): RequestModel => {
-  const found = requireModel(request, modelHeader)
-  return isDeny(found) ? { model: undefined } : found
+  return request.body.length === 0 ? { model: undefined } : modelOfBody(request.body)
 }
 
 const modelOfHeader = ({ headers }: AuthRequest, name: string | undefined): RequestModel | Deny => {

@@ -1,6 +1,6 @@
 // What of an Allow's answer is the same for each request of a key: identity, model, route, guardrails, what is removed.
 import type { Allow } from '../check/decision.ts'
-import { field, overwritingHeader, stringEntry, TAG, utf8, varint } from './answer-bytes.ts'
+import { field, overwritingHeader, structEntry, TAG, utf8, varint } from './answer-bytes.ts'
 import { factsOf } from './check-response.ts'
 import { DECISION_ID_LENGTH } from './decision-id.ts'
 import { upstreamHeaders } from './upstream-headers.ts'
@@ -40,7 +40,7 @@ export const beforeId = (bytesAfterId: number): string =>
   TAG.response.dynamicMetadata + varint(ID_KEY.length + DECISION_ID_LENGTH + bytesAfterId) + ID_KEY
 
 const NO_ID = '-'.repeat(DECISION_ID_LENGTH)
-const ID_KEY = stringEntry('decision_id', NO_ID).slice(0, -DECISION_ID_LENGTH)
+const ID_KEY = structEntry('decision_id', NO_ID).slice(0, -DECISION_ID_LENGTH)
 
 const okResponseOf = (allow: Allow, credentialHeaders: readonly string[]): string => {
   const { set, remove } = upstreamHeaders(allow, credentialHeaders)
@@ -53,5 +53,5 @@ const okResponseOf = (allow: Allow, credentialHeaders: readonly string[]): strin
 const laterFactsOf = (allow: Allow): string =>
   Object.entries(factsOf({ ...allow, failedOpen: false }, { decisionId: '', stale: false }))
     .filter(([name]) => name !== 'decision_id')
-    .map(([name, text]) => stringEntry(name, text))
+    .map(([name, fact]) => structEntry(name, fact))
     .join('')

@@ -5,7 +5,7 @@ import { budgetOf, writeBudget } from './allow-answer-budget.ts'
 import { createAllowTemplates } from './allow-answer-memory.ts'
 import type { AllowTemplate } from './allow-answer-template.ts'
 import { BEFORE_OK, beforeId, createAllowTemplate } from './allow-answer-template.ts'
-import { stringEntry, varintLength, writeVarint } from './answer-bytes.ts'
+import { structEntry, varintLength, writeVarint } from './answer-bytes.ts'
 import { DECISION_ID_LENGTH } from './decision-id.ts'
 
 export type AllowContext = Readonly<{
@@ -76,5 +76,5 @@ const varied = (
 const laterFacts = (stale: boolean, failedOpen: boolean): string =>
   (stale ? STALE : '') + (failedOpen ? FAIL_OPEN : '')
 
-const STALE = stringEntry('stale', 'true')
-const FAIL_OPEN = stringEntry('fail_open', 'true')
+const STALE = structEntry('stale', 'true')
+const FAIL_OPEN = structEntry('fail_open', 'true')

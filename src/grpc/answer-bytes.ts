@@ -18,7 +18,7 @@ export const TAG = {
   headerValue: { key: '\n', value: '\x12' },
   struct: { fields: '\n' },
   entry: { key: '\n', value: '\x12' },
-  value: { string: '\x1a' },
+  value: { number: '\x11', string: '\x1a', struct: '*' },
 } as const
 
 /** https://protobuf.dev/programming-guides/encoding/#varints, of what is not negative. */
@@ -56,10 +56,24 @@ export const overwritingHeader = (tag: string, name: string, value: string): str
   return field(tag, header + OVERWRITE)
 }
 
+/** What a Struct may hold here. */
+export type StructValue = string | number | Readonly<{ [name: string]: StructValue }>
+
 /** An entry of a Struct. */
-export const stringEntry = (name: string, text: string): string => {
-  const value = field(TAG.value.string, utf8(text))
-  return field(TAG.struct.fields, field(TAG.entry.key, name) + field(TAG.entry.value, value))
+export const structEntry = (name: string, value: StructValue): string =>
+  field(TAG.struct.fields, field(TAG.entry.key, utf8(name)) + field(TAG.entry.value, valueBytes(value)))
+
+const valueBytes = (value: StructValue): string => {
+  if (typeof value === 'string') return field(TAG.value.string, utf8(value))
+  if (typeof value === 'number') return TAG.value.number + double(value)
+  const entries = Object.entries(value).map(([name, inner]) => structEntry(name, inner))
+  return field(TAG.value.struct, entries.join(''))
+}
+
+const double = (value: number): string => {
+  const bytes = Buffer.allocUnsafe(8)
+  bytes.writeDoubleLE(value)
+  return bytes.toString('latin1')
 }
 
 const BYTES = Array.from({ length: 256 }, (_, code) => String.fromCharCode(code))

@@ -8,11 +8,13 @@ import type { DeniedHttpResponse } from './gen/envoy/service/auth/v3/external_au
 import type { Status } from './gen/google/rpc/status.ts'
 import { overwriting } from './header-options.ts'
 import { modelListBody } from './model-list.ts'
+import type { RateLimitFact } from './rate-limit-fact.ts'
+import { rateLimitFactOf } from './rate-limit-fact.ts'
 import { rateLimitHeaders } from './rate-limit-headers.ts'
 import { STATUS_CODE } from './status-code.ts'
 
 /** What later filters and the access log may know of a decision. */
-export type Facts = Readonly<Record<string, string>>
+export type Facts = Readonly<Record<string, string | RateLimitFact>>
 
 /** A CheckResponse that refuses, of which nothing is left out: `encodeAnswer` turns it into bytes. */
 export type Answer = Readonly<{
@@ -44,7 +46,7 @@ export const toErrorResponse = (deny: Deny, context: ResponseContext): Answer =>
   respond({ $case: 'errorResponse', value: refused(deny, context) }, factsOf(deny, context))
 
 const respond = (httpResponse: Answer['httpResponse'], facts: Facts): Answer => ({
-  status: { code: statusCodeOf(httpResponse.value), message: facts['reason'] ?? '' },
+  status: { code: statusCodeOf(httpResponse.value), message: String(facts['reason'] ?? '') },
   httpResponse,
   dynamicMetadata: facts,
 })
@@ -100,12 +102,14 @@ export const factsOf = (
   decision: Decision,
   { decisionId, stale }: Pick<ResponseContext, 'decisionId' | 'stale'>,
 ): Facts => {
-  const facts: Record<string, string> = { decision_id: decisionId, outcome: decision.outcome }
+  const facts: Record<string, string | RateLimitFact> = { decision_id: decisionId, outcome: decision.outcome }
   const { key } = decision
   const owner = key?.owners[0]?.path
   if (key !== undefined) facts['key_id'] = key.id
   if (owner !== undefined) facts['owner'] = owner
   if (decision.outcome === 'allow' && decision.model !== undefined) facts['model'] = redacted(decision.model)
+  const rateLimit = decision.outcome === 'allow' ? rateLimitFactOf(decision.key) : undefined
+  if (rateLimit !== undefined) facts['rate_limit'] = rateLimit
   if (decision.outcome === 'deny') facts['reason'] = decision.reason
   if (stale) facts['stale'] = 'true'
   if (decision.outcome === 'allow' && decision.failedOpen) facts['fail_open'] = 'true'

@@ -1,5 +1,5 @@
 // A refusal to bytes, at a third of what the generated code costs: they come in floods.
-import { field, overwritingHeader, stringEntry, TAG, utf8, varint } from './answer-bytes.ts'
+import { field, overwritingHeader, structEntry, TAG, utf8, varint } from './answer-bytes.ts'
 import type { Answer } from './check-response.ts'
 import type { HeaderValueOption } from './gen/envoy/config/core/v3/base.ts'
 import type { DeniedHttpResponse } from './gen/envoy/service/auth/v3/external_auth.ts'
@@ -7,7 +7,7 @@ import type { DeniedHttpResponse } from './gen/envoy/service/auth/v3/external_au
 /** To the byte what the generated code makes of what `toCheckResponse` and `toErrorResponse` build, and of nothing else. */
 export const encodeAnswer = ({ status, httpResponse, dynamicMetadata }: Answer): Buffer => {
   const told = integer(TAG.status.code, status.code) + text(TAG.status.message, status.message)
-  const facts = Object.entries(dynamicMetadata).map(([name, fact]) => stringEntry(name, fact))
+  const facts = Object.entries(dynamicMetadata).map(([name, fact]) => structEntry(name, fact))
   const bytes =
     field(TAG.response.status, told) +
     field(TAG.response[httpResponse.$case], deniedResponse(httpResponse.value)) +

@@ -14,7 +14,7 @@ const PROVING = process.env['LATCHKEY_PROVE'] === '1'
 const SEED = 20_261_121
 
 const scanned = (body: Uint8Array): ParsedModel => {
-  const found = requireModel(aRequest({ body }), undefined)
+  const found = requireModel(aRequest({ body }), { kind: 'body' }, undefined)
   if (!isDeny(found)) return found
   return found.reason === 'model_required' ? { model: undefined } : { refusal: found.message }
 }

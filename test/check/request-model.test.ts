@@ -6,8 +6,10 @@ import { quoted } from '../../src/check/quoted.ts'
 import { observeModel, requireModel } from '../../src/check/request-model.ts'
 import { aRequest } from '../support/auth-requests.ts'
 
+const IN_BODY = { kind: 'body' } as const
+
 const required = (body: string | Uint8Array, headers = {}) =>
-  requireModel(aRequest({ body, headers }), 'x-model')
+  requireModel(aRequest({ body, headers }), IN_BODY, 'x-model')
 
 describe('the model of a body', () => {
   test.each([
@@ -70,7 +72,7 @@ describe('the model of a body', () => {
     })
     expect(required('{"model":"a"}', { 'content-encoding': 'identity' })).toEqual({ model: 'a' })
     const cut = aRequest({ body: '{"model":"a","x":"', bodyComplete: false })
-    expect(requireModel(cut, undefined)).toMatchObject({ reason: 'body_too_large' })
+    expect(requireModel(cut, IN_BODY, undefined)).toMatchObject({ reason: 'body_too_large' })
   })
 
   test('agrees with a configured header, or is refused', () => {
@@ -80,14 +82,14 @@ describe('the model of a body', () => {
     expect(required('{"model":"a"}', { 'x-model': ['a', 'a'] })).toMatchObject({
       reason: 'request_malformed',
     })
-    expect(requireModel(aRequest({ body: '{"model":"a"}', headers: { 'x-model': 'b' } }), undefined)).toEqual(
-      { model: 'a' },
-    )
+    expect(
+      requireModel(aRequest({ body: '{"model":"a"}', headers: { 'x-model': 'b' } }), IN_BODY, undefined),
+    ).toEqual({ model: 'a' })
   })
 
   test('is only observed, never demanded, where no rule depends on it', () => {
-    expect(observeModel(aRequest({ body: 'no JSON' }), undefined)).toEqual({ model: undefined })
-    expect(observeModel(aRequest({ body: '{"model":"a"}' }), undefined)).toEqual({ model: 'a' })
+    expect(observeModel(aRequest({ body: 'no JSON' }), IN_BODY, undefined)).toEqual({ model: undefined })
+    expect(observeModel(aRequest({ body: '{"model":"a"}' }), IN_BODY, undefined)).toEqual({ model: 'a' })
   })
 })
 

@@ -31,6 +31,11 @@ const answersOf = (credentialHeaders = CREDENTIAL_HEADERS) => createAllowAnswers
 const KEYS = [
   aKey(),
   aKey({ id: 'key_2', owners: [anOwner({ path: 'acme/search/ann' }), anOwner({ path: 'acme' })] }),
+  aKey({
+    id: 'key_4',
+    quotas: [aQuota({ period: 'hour', amount: 30 })],
+    owners: [anOwner({ quotas: [aQuota({ subject: 'acme', period: 'minute', amount: 0xffff_ffff })] })],
+  }),
   aKey({ id: 'key_3', owners: [anOwner({ path: 'a'.repeat(120) })] }),
   aKey({ id: `key_${'k'.repeat(200)}`, owners: [anOwner({ path: '' })] }),
 ]

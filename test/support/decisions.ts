@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import type { Allow, Decision, Deny, DenyReason, Listing } from '../../src/check/decision.ts'
 import { deny, REASONS } from '../../src/check/decision.ts'
+import { PERIODS } from '../../src/quota/quota.ts'
 import { aKey, anOwner, aQuota, aState } from './virtual-keys.ts'
 
 export const ALL_REASONS = Object.keys(REASONS) as readonly DenyReason[]
@@ -26,9 +27,22 @@ const owner = fc.array(name, { minLength: 1, maxLength: 3 }).map((names) => name
 const model = fc.stringMatching(/^[!-+\--~]{1,256}$/)
 const optional = <T>(values: fc.Arbitrary<T>) => fc.option(values, { nil: undefined })
 
+const quotas = fc.array(
+  fc
+    .record({
+      amount: fc.oneof(fc.nat(), fc.maxSafeNat()),
+      period: fc.constantFrom(...PERIODS),
+      subject: fc.oneof(fc.constant('key'), owner),
+    })
+    .map(aQuota),
+  { maxLength: 3 },
+)
+
 const key = fc
-  .record({ id: name, path: owner })
-  .map(({ id, path }) => aKey({ id: `key_${id}`, owners: [anOwner({ path })] }))
+  .record({ id: name, path: owner, quotas, above: quotas })
+  .map(({ id, path, above, ...more }) =>
+    aKey({ id: `key_${id}`, owners: [anOwner({ path, quotas: above })], ...more }),
+  )
 
 const limit = fc
   .record({

@@ -37,7 +37,7 @@ export type MintedKey = Readonly<{ id: string; secret: string }>
 export type EnvoyRig = Readonly<{
   app: App
   envoy: EnvoyProcess
-  /** Between Envoy and Latchkey; not with the sidecar, which meets Latchkey on a socket file. */
+  /** Between Envoy and Latchkey; only of the demo: the others meet Latchkey on a socket file. */
   proxy: FlakyProxy
   databasePath: string
   /** Another Latchkey on the same store and address. */
@@ -55,11 +55,13 @@ export type EnvoyRig = Readonly<{
 
 export type EnvoyRigOptions = Readonly<{
   version: string
-  name?: 'demo' | 'sidecar'
+  name?: 'demo' | 'sidecar' | 'gateway'
   /** Of Latchkey, by name. */
   settings?: Readonly<Record<string, string>>
   /** What this test wants different in the shipped configuration. */
   change?: (document: Document) => void
+  /** The same for its text, after that. */
+  rewrite?: (text: string) => string
 }>
 
 /** An owner `acme/search`, two guardrails and four models are there; see MODELS. What was started is stopped when a step fails. */
@@ -76,6 +78,7 @@ export const startEnvoyRig = async (options: EnvoyRigOptions): Promise<EnvoyRig>
 export const MODELS = [
   { name: 'gpt-4o-mini', route: 'openai', guardrails: [] },
   { name: 'claude-*', route: 'anthropic', guardrails: [] },
+  { name: 'gemini-*', route: 'gemini', guardrails: [] },
   { name: 'llama-*', route: 'vllm', guardrails: ['pii-mask'] },
   { name: 'elsewhere', route: 'elsewhere', guardrails: [] },
 ]
@@ -84,7 +87,7 @@ export const chatBody = (model: string): string =>
   JSON.stringify({ model, max_tokens: 100, messages: [{ role: 'user', content: 'Hello' }] })
 
 const start = async (
-  { version, name = 'demo', settings = {}, change }: EnvoyRigOptions,
+  { version, name = 'demo', settings = {}, change, rewrite = (text) => text }: EnvoyRigOptions,
   lifecycle: Lifecycle,
 ): Promise<EnvoyRig> => {
   const directory = await mkdtemp(join(tmpdir(), 'latchkey-envoy-'))
@@ -94,7 +97,7 @@ const start = async (
   const databasePath = join(directory, 'latchkey.db')
   const socket = join(directory, 'latchkey.sock')
   const startLatchkey = async () => {
-    const listen = name === 'sidecar' ? `unix:${socket}` : '127.0.0.1:0'
+    const listen = name === 'demo' ? '127.0.0.1:0' : `unix:${socket}`
     const app = await startApp(
       loadConfig({ ...SETTINGS, ...settings, listen, database_url: `sqlite:${databasePath}` }, {}),
     )
@@ -108,16 +111,17 @@ const start = async (
   const access = createAccessLog()
   const local = (port: number): Endpoint => ({ host: '127.0.0.1', port })
   const clusters = {
-    latchkey: name === 'sidecar' ? { socket } : local(proxy.port),
+    latchkey: name === 'demo' ? local(proxy.port) : { socket },
     openai: local(providers.ports.openai),
     anthropic: local(providers.ports.anthropic),
     vllm: local(providers.ports.vllm),
+    ...(name !== 'sidecar' ? { gemini: local(providers.ports.gemini) } : {}),
   }
   const envoy = await startEnvoy({
     binary: await envoyOf(version),
     directory,
     onAccessLine: (line) => access.add(line),
-    config: await envoyConfig(name, { listenPort: 0, adminPort: 0, clusters }, change),
+    config: rewrite(await envoyConfig(name, { listenPort: 0, adminPort: 0, clusters }, change)),
   })
   lifecycle.onClose('Envoy', envoy.stop)
   const send = (request: RawRequest) => sendRaw(envoy.port, request)

@@ -17,7 +17,7 @@ export type EnvoyAddresses = Readonly<{
 
 /** The text of `envoy/<name>.yaml` with these addresses. `change` is for tests of what happens without a setting. */
 export const envoyConfig = async (
-  name: 'demo' | 'sidecar' | 'two-sidecars' | 'workers',
+  name: 'demo' | 'sidecar' | 'two-sidecars' | 'workers' | 'gateway',
   addresses: EnvoyAddresses,
   change: (document: Document) => void = () => {},
 ): Promise<string> => {

@@ -1,4 +1,4 @@
-// Answers like OpenAI's API: chat, completions, responses, embeddings and models, whole and streamed.
+// Answers like OpenAI's API, and Azure's form of it: chat, completions, responses, embeddings and models, whole and streamed.
 
 import type { ChatRequest } from './chat-request.ts'
 import { readChatRequest, wordsOf } from './chat-request.ts'
@@ -9,18 +9,22 @@ export const openaiAnswer = (request: ReceivedRequest): MockAnswer =>
 
 /** Shared with every server that speaks OpenAI's language. `reply` is what the model says. */
 export const openaiShaped = (request: ReceivedRequest, reply: (chat: ChatRequest) => string): MockAnswer => {
-  const path = request.path.split('?')[0] ?? ''
+  const asked = request.path.split('?')[0] ?? ''
+  const path = asked.replace(AZURE_PREFIX, '/v1/')
   const chat = readChatRequest(request)
   if (request.method === 'GET' && path === '/v1/models')
     return { status: 200, json: { object: 'list', data: [] } }
   const answer = request.method === 'POST' ? ANSWERS[path] : undefined
   if (answer !== undefined) return answer(chat, reply(chat))
-  const message = `the mock has nothing at ${request.method} ${path}`
+  const message = `the mock has nothing at ${request.method} ${asked}`
   return {
     status: 404,
     json: { error: { message, type: 'invalid_request_error', param: null, code: 'not_found' } },
   }
 }
+
+/** A deployment's own paths, and the newer ones that have none. */
+const AZURE_PREFIX = /^\/openai\/(?:deployments\/[^/]+|v1)\//
 
 const CREATED_S = 1_700_000_000
 const ID = 'mock-1'

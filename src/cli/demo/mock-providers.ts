@@ -1,4 +1,4 @@
-// Three model servers that cost nothing: OpenAI-shaped, Anthropic-shaped, and vLLM-shaped with guardrails of its own.
+// Four model servers that cost nothing: OpenAI-shaped, Anthropic-shaped, Gemini-shaped, and vLLM-shaped with guardrails of its own.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
@@ -6,6 +6,7 @@ import { buffer } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import { listenOn } from './listen.ts'
 import { anthropicAnswer } from './mock-anthropic.ts'
+import { geminiAnswer } from './mock-gemini.ts'
 import { openaiAnswer } from './mock-openai.ts'
 import { vllmAnswer } from './mock-vllm.ts'
 import type { MockAnswer, ProviderName, ReceivedRequest } from './received-request.ts'
@@ -43,12 +44,14 @@ export const startMockProviders = async (options: MockProvidersOptions = {}): Pr
   }
   const openai = await start('openai', openaiAnswer)
   const anthropic = await start('anthropic', anthropicAnswer)
+  const gemini = await start('gemini', geminiAnswer)
   const vllm = await start('vllm', vllmAnswer)
+  const servers = [openai, anthropic, gemini, vllm]
   return {
-    ports: { openai: openai.port, anthropic: anthropic.port, vllm: vllm.port },
+    ports: { openai: openai.port, anthropic: anthropic.port, gemini: gemini.port, vllm: vllm.port },
     requests: () => received,
     forget: () => void received.splice(0),
-    close: async () => void (await Promise.all([openai.close(), anthropic.close(), vllm.close()])),
+    close: async () => void (await Promise.all(servers.map((server) => server.close()))),
   }
 }
 

@@ -1,6 +1,6 @@
 // A request as a mock model server received it, and the answer it gives.
 
-export type ProviderName = 'openai' | 'anthropic' | 'vllm'
+export type ProviderName = 'openai' | 'anthropic' | 'gemini' | 'vllm'
 
 /** A request as it reached a provider: headers in order and as sent, name by name. */
 export type ReceivedRequest = Readonly<{

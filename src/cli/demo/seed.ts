@@ -1,4 +1,4 @@
-// What the demo's store holds: an owner, a guardrail, models of three providers, and three keys.
+// What the demo's store holds: an owner, a guardrail, models of four providers, and three keys.
 import { createSecrets, DEFAULT_SECRET_FORMATS, digestSecret, hintOf } from '../../keys/secret.ts'
 import type { Rules } from '../../policy/policy.ts'
 import { NO_RULES } from '../../policy/policy.ts'
@@ -18,6 +18,7 @@ const MODELS = [
   { name: 'gpt-4o*', route: 'openai', guardrails: [] },
   { name: 'claude-haiku-4-5', route: 'anthropic', guardrails: [] },
   { name: 'claude-*', route: 'anthropic', guardrails: [] },
+  { name: 'gemini-*', route: 'gemini', guardrails: [] },
   { name: 'llama-3.1-8b', route: 'vllm', guardrails: [DEMO_GUARDRAIL] },
   { name: 'llama-*', route: 'vllm', guardrails: [DEMO_GUARDRAIL] },
 ]

@@ -67,7 +67,7 @@ const start = async (options: DemoOptions, lifecycle: Lifecycle): Promise<Demo> 
   const providers = await startProviders(port, options.wordDelayMs ?? 0)
   lifecycle.onClose('mock model servers', providers.close)
   report(
-    `three mock model servers: ${Object.entries(providers.ports)
+    `four mock model servers: ${Object.entries(providers.ports)
       .map(([name, port]) => `${name} on ${port}`)
       .join(', ')}`,
   )
@@ -80,7 +80,7 @@ const start = async (options: DemoOptions, lifecycle: Lifecycle): Promise<Demo> 
   const app = await startLatchkey(port, directory, collector, latchkeyLog, lifecycle)
   report(`Latchkey on ${app.address}, with an embedded database in ${directory}`)
   const keys = await seedDemo(app.store)
-  report('an owner, a guardrail, six models and three keys')
+  report('an owner, a guardrail, seven models and three keys')
 
   const accessLog = join(directory, 'access.log')
   const access = openLog('access log', accessLog, lifecycle)
@@ -97,6 +97,7 @@ const start = async (options: DemoOptions, lifecycle: Lifecycle): Promise<Demo> 
         latchkey: local(Number(app.address.split(':').at(-1))),
         openai: local(ports.openai),
         anthropic: local(ports.anthropic),
+        gemini: local(ports.gemini),
         vllm: local(ports.vllm),
         collector: local(collector.port),
       },
@@ -125,6 +126,7 @@ const startProviders = async (port: PickPort, wordDelayMs: number): Promise<Mock
   const ports = {
     openai: await port(10_001),
     anthropic: await port(10_002),
+    gemini: await port(10_004),
     vllm: await port(10_003),
   }
   return startMockProviders({ ports, wordDelayMs })
