@@ -37,6 +37,9 @@ export type Config = Readonly<{
   credentialHeaders: readonly string[]
   keyFormats: readonly SecretFormat[]
   modelHeader: string | undefined
+  /** Entry of x-forwarded-for, from its end; 0: none. */
+  forwardedForDepth: number
+  shadow: Readonly<{ mode: boolean; header: boolean }>
   cache: Readonly<{
     maxEntries: number
     maxBytes: number
@@ -126,6 +129,8 @@ const toConfig = (settings: Settings, environment: Environment): Config => ({
   credentialHeaders: settings.credential_headers,
   keyFormats: settings.key_formats,
   modelHeader: settings.model_header,
+  forwardedForDepth: settings.forwarded_for_depth,
+  shadow: { mode: settings.shadow_mode === 'on', header: settings.shadow_header === 'on' },
   cache: {
     maxEntries: settings.cache_max_entries,
     maxBytes: settings.cache_max_size,

@@ -43,7 +43,7 @@ describe('a broken rule is told in its own sentence', () => {
       'a quiet room that opens a file',
       'src/policy/a.ts',
       "import { readFileSync } from 'node:fs'",
-      /of packages only: none/,
+      /of packages only: node:net/,
     ],
     [
       'a store that knows gRPC',

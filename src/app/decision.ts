@@ -70,6 +70,8 @@ export const createDecision = (
     softLimitPercent: config.softLimitPercent,
     credentialHeaders: config.credentialHeaders,
     modelHeader: config.modelHeader,
+    forwardedForDepth: config.forwardedForDepth,
+    shadowMode: config.shadow.mode,
   })
   return { directory, check }
 }

@@ -1,16 +1,23 @@
-// May this request pass, whatever it costs: model, path, route and guardrails. Step six of a Check. Pure.
+// May this request pass, whatever it costs: path, network, hour, model and guardrails. Step six of a Check.
 import type { VirtualKey } from '../keys/virtual-key.ts'
 import { unenforcedGuardrail } from '../policy/guardrail.ts'
 import type { Model } from '../policy/model-catalogue.ts'
 import type { Requirements } from '../policy/policy.ts'
 import { admitsModel, requirementsOf } from '../policy/policy.ts'
 import type { Registry } from '../policy/registry.ts'
+import { namesPath } from '../policy/restrictions.ts'
 import type { AuthRequest } from './auth-request.ts'
 import type { Deny, Listing } from './decision.ts'
 import { deny, isDeny } from './decision.ts'
+import type { ModelPath } from './model-path.ts'
 import { modelPathOf } from './model-path.ts'
 import { quoted } from './quoted.ts'
 import { observeModel, requireModel } from './request-model.ts'
+import { resourcePathOf } from './resource-path.ts'
+import type { RestrictionDeps, Tell } from './restricted.ts'
+import { denyPath, denyRestricted } from './restricted.ts'
+import type { ShadowDeps } from './shadow.ts'
+import { isShadowed, mayShadow } from './shadow.ts'
 import type { KnownKey } from './usable-key.ts'
 
 export type Admission = Readonly<{
@@ -20,36 +27,100 @@ export type Admission = Readonly<{
   route: string | undefined
   /** False for what passes upstream without using a unit. */
   charged: boolean
+  /** Shadow mode: why it would not have been admitted. */
+  wouldDeny: Deny | undefined
 }>
+
+export type AdmissionDeps = RestrictionDeps &
+  ShadowDeps &
+  Readonly<{
+    /** Lower-case name of a header that repeats the body's model, or undefined. */
+    modelHeader: string | undefined
+  }>
 
 /** Everything that a refusal can come from before a unit is spent; a Listing is answered in Envoy's stead. */
 export const admit = (
   request: AuthRequest,
   known: KnownKey,
-  modelHeader: string | undefined,
+  deps: AdmissionDeps,
+  tell?: Tell,
 ): Admission | Listing | Deny => {
-  const { key, registry } = known
-  const requirements = requirementsFor(key, registry)
+  const requirements = requirementsFor(known.key, known.registry)
   if (requirements.unresolved !== undefined)
-    return denyUnresolved(key, `${requirements.unresolved} is not registered`)
-  const path = modelPathOf(request)
+    return denyUnresolved(known.key, `${requirements.unresolved} is not registered`)
+  const asked = { request, known, path: modelPathOf(request) }
+  const admitted = admitUnder(requirements, asked, deps, tell)
+  if (isDeny(admitted))
+    return isShadowed(admitted, known.key, deps) ? pass(asked, requirements, admitted, deps) : admitted
+  if (requirements.shadow === undefined || admitted.outcome === 'listing') return admitted
+  const wouldBe = admitUnder(requirements.shadow, asked, deps)
+  return isDeny(wouldBe) && mayShadow(wouldBe)
+    ? { ...admitted, charged: false, wouldDeny: wouldBe }
+    : admitted
+}
+
+type Asked = Readonly<{ request: AuthRequest; known: KnownKey; path: ModelPath | undefined }>
+
+const admitUnder = (
+  requirements: Requirements,
+  asked: Asked,
+  deps: AdmissionDeps,
+  tell?: Tell,
+): Admission | Listing | Deny => {
+  const { request, known, path } = asked
+  const { key, registry } = known
+  const { restrictions, needsModel } = requirements
+  if (restrictions !== undefined) {
+    const refused = denyRestricted(request, key, restrictions, deps, tell)
+    if (refused !== undefined) return refused
+  }
   if (path?.kind === 'listing') return listModels(request, known, requirements, path.model)
-  if (requirements.needsModel && path === undefined)
-    return deny(
-      'path_not_allowed',
-      `${quoted(`${request.method} ${request.path}`)} is not allowed for this API key.`,
-      { key },
-    )
-  const found = requirements.needsModel
-    ? requireModel(request, path, modelHeader)
-    : observeModel(request, path, modelHeader)
+  const demand = modelDemand(asked, requirements)
+  if (demand === 'other_path') return denyPath(request, key)
+  const find = demand === 'required' ? requireModel : observeModel
+  const found = find(request, path, deps.modelHeader)
   if (isDeny(found)) return { ...found, key }
   const { model } = found
   const routed = model === undefined ? undefined : registry.catalogue.match(model)
-  if (requirements.needsModel && model !== undefined && !isAllowed(model, routed, requirements, registry))
+  if (needsModel && model !== undefined && !isAllowed(model, routed, requirements, registry))
     return denyModel(key, model)
-  return guarded(request, known, requirements, { model, routed, charged: true })
+  tell?.('model', () => (needsModel ? `model ${model ?? 'none'} is allowed` : 'no rule about models'))
+  return guarded(request, known, requirements, { model, routed, charged: true }, tell)
 }
+
+/**
+ * Under a rule about models only paths that name one pass, and those that a rule about paths admits: without a model where it names the
+ * path itself, or nothing is sent; where only a star admits the path, the body must name one all the same.
+ */
+const modelDemand = (
+  { request, path }: Asked,
+  { needsModel, restrictions }: Requirements,
+): 'required' | 'observed' | 'other_path' => {
+  if (!needsModel) return 'observed'
+  if (path !== undefined) return 'required'
+  const { method } = request
+  const paths = restrictions?.paths
+  if (paths === undefined || paths.allowed.length === 0) return 'other_path'
+  const isFree = BODILESS.has(method) || namesPath(paths, { method, path: resourcePathOf(request.path) })
+  return isFree ? 'observed' : 'required'
+}
+
+const BODILESS = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS'])
+
+/** Uncharged, with what can be told of it; but a guardrail that nobody runs keeps it out all the same. */
+const pass = (
+  { request, known, path }: Asked,
+  requirements: Requirements,
+  wouldDeny: Deny,
+  deps: AdmissionDeps,
+): Admission | Deny => {
+  const { model } = path?.kind === 'listing' ? NO_MODEL : observeModel(request, path, deps.modelHeader)
+  const routed = model === undefined ? undefined : known.registry.catalogue.match(model)
+  const passed = guarded(request, known, requirements, { model, routed, charged: false })
+  return isDeny(passed) ? passed : { ...passed, wouldDeny }
+}
+
+const NO_MODEL = { model: undefined }
 
 const memo = new WeakMap<VirtualKey, { registry: Registry; requirements: Requirements }>()
 
@@ -68,11 +139,14 @@ const guarded = (
   { key, registry }: KnownKey,
   requirements: Requirements,
   { model, routed, charged }: { model: string | undefined; routed: Model | undefined; charged: boolean },
+  tell?: Tell,
 ): Admission | Deny => {
   const missing = unenforcedGuardrail(requirements.guardrails, routed, request.declaredGuardrails, registry)
   if (missing !== undefined)
     return denyUnresolved(key, `guardrail ${missing} is enforced by no upstream of this request`)
-  return { outcome: 'admitted', requirements, model, route: routed?.route, charged }
+  const route = routed?.route
+  tell?.('guardrails', () => `${requirements.guardrails.join(', ') || 'none'}; route ${route ?? 'none'}`)
+  return { outcome: 'admitted', requirements, model, route, charged, wouldDeny: undefined }
 }
 
 const isAllowed = (

@@ -119,10 +119,10 @@ const isUnlimited = ({ quotas }: Owner): boolean => quotas.length === 0
 /** Put together once for a key, not for each request. */
 const memo = new WeakMap<VirtualKey, readonly Quota[]>()
 
-const allow = (
-  { softLimitPercent }: ChargeDeps,
+export const allow = (
+  { softLimitPercent }: Pick<ChargeDeps, 'softLimitPercent'>,
   { key }: KnownKey,
-  { requirements, model, route }: Admission,
+  { requirements, model, route, wouldDeny }: Admission,
   states: readonly QuotaState[],
 ): Allow => ({
   outcome: 'allow',
@@ -134,6 +134,7 @@ const allow = (
   limits: states.some(isImplicit) ? states.filter((state) => !isImplicit(state)) : states,
   near: nearLimits(states, softLimitPercent),
   failedOpen: false,
+  wouldDeny,
 })
 
 const isImplicit = ({ quota }: QuotaState): boolean => quota.implicit

@@ -12,31 +12,34 @@ import type { FailOpen } from '../quota/fail-open.ts'
 import type { QuotaLedger } from '../quota/quota-ledger.ts'
 import type { RefusalMemory } from '../quota/refusal-memory.ts'
 import type { RetryMemory } from '../quota/retry-memory.ts'
+import type { Admission, AdmissionDeps } from './admission.ts'
 import { admit } from './admission.ts'
 import type { AuthRequest } from './auth-request.ts'
-import { chargeQuotas } from './charge-quotas.ts'
+import { allow, chargeQuotas } from './charge-quotas.ts'
+import { sourceOf } from './client-address.ts'
 import { denyInvalidKey, findCredential } from './credential.ts'
-import type { Decision } from './decision.ts'
+import type { Allow, Decision, Deny } from './decision.ts'
 import { deny, isDeny } from './decision.ts'
+import type { ShadowDeps } from './shadow.ts'
+import { isShadowed } from './shadow.ts'
 import type { KnownKey } from './usable-key.ts'
 import { denyUnusable, findKeyFor } from './usable-key.ts'
 
-export type CheckDeps = Readonly<{
-  clock: Clock
-  secrets: Secrets
-  directory: KeyDirectory
-  throttle: SourceThrottle
-  ledger: QuotaLedger
-  refusals: RefusalMemory<KnownKey>
-  retries: RetryMemory
-  failOpen: FailOpen
-  /** Percent of a limit's amount from which on its users are told, or undefined. */
-  softLimitPercent: number | undefined
-  /** Lower-case header names in which a key may stand. */
-  credentialHeaders: readonly string[]
-  /** Lower-case name of a header that repeats the body's model, or undefined. */
-  modelHeader: string | undefined
-}>
+export type CheckDeps = AdmissionDeps &
+  Readonly<{
+    clock: Clock
+    secrets: Secrets
+    directory: KeyDirectory
+    throttle: SourceThrottle
+    ledger: QuotaLedger
+    refusals: RefusalMemory<KnownKey>
+    retries: RetryMemory
+    failOpen: FailOpen
+    /** Percent of a limit's amount from which on its users are told, or undefined. */
+    softLimitPercent: number | undefined
+    /** Lower-case header names in which a key may stand. */
+    credentialHeaders: readonly string[]
+  }>
 
 /**
  * Decides one request, at once when all it needs is in memory; `undefined` stands for one that is not HTTP. Throws, or rejects with,
@@ -46,13 +49,16 @@ export type Check = (request: AuthRequest | undefined, call: Call) => Soon<Decis
 
 export const createCheck = (deps: CheckDeps): Check => {
   const decide = (request: AuthRequest, digest: Uint8Array, call: Call): Soon<Decision | 'stale'> =>
-    andThen(findKeyFor(request, deps, digest, call), (known) => {
+    andThen(findKeyFor(sourceOf(request, deps), deps, digest, call), (known) => {
       if (isDeny(known)) return known
       const unusable = denyUnusable(deps, known)
       if (unusable !== undefined) return unusable
-      const admitted = admit(request, known, deps.modelHeader)
+      const admitted = admit(request, known, deps)
       if (admitted.outcome !== 'admitted') return admitted
-      return chargeQuotas(deps, request, known, admitted, call)
+      const charging = chargeQuotas(deps, request, known, admitted, call)
+      return deps.shadowMode || known.key.shadow
+        ? andThen(charging, (charged) => inShadow(deps, known, admitted, charged))
+        : charging
     })
 
   /** What we held of the key was out of date where it mattered: look again and try once more. */
@@ -74,4 +80,15 @@ export const createCheck = (deps: CheckDeps): Check => {
       decision === 'stale' ? decideAgain(request, digest, call) : decision,
     )
   }
+}
+
+/** A limit that would have refused has charged nothing. */
+const inShadow = (
+  shadow: ShadowDeps & Pick<CheckDeps, 'softLimitPercent'>,
+  known: KnownKey,
+  admitted: Admission,
+  charged: Allow | Deny | 'stale',
+): Allow | Deny | 'stale' => {
+  if (charged === 'stale' || !isDeny(charged) || !isShadowed(charged, known.key, shadow)) return charged
+  return allow(shadow, known, { ...admitted, wouldDeny: charged }, [])
 }

@@ -17,6 +17,8 @@ export const REASONS = {
   owner_disabled: { status: 403, retry: false },
   model_not_allowed: { status: 403, retry: false },
   path_not_allowed: { status: 403, retry: false },
+  network_not_allowed: { status: 403, retry: false },
+  outside_hours: { status: 403, retry: false },
   model_required: { status: 400, retry: false },
   request_malformed: { status: 400, retry: false },
   model_conflict: { status: 400, retry: false },
@@ -62,6 +64,8 @@ export type Allow = Readonly<{
   near: readonly NearLimit[]
   /** The charge could not be made, and the key's fail mode let the request pass. */
   failedOpen: boolean
+  /** Shadow mode: what would have been answered instead. */
+  wouldDeny: Deny | undefined
 }>
 
 /** GET /v1/models and its like, answered in-band. */

@@ -12,13 +12,26 @@ import { admit } from './admission.ts'
 import type { AuthRequest } from './auth-request.ts'
 import { denyQuota, quotasToCharge } from './charge-quotas.ts'
 import { denyInvalidKey } from './credential.ts'
-import type { Deny, Listing } from './decision.ts'
+import type { Deny, DenyReason, Listing } from './decision.ts'
 import { isDeny } from './decision.ts'
+import type { ShadowDeps } from './shadow.ts'
+import { isShadowed } from './shadow.ts'
 import type { KnownKey } from './usable-key.ts'
 import { denyUnusable, findKey } from './usable-key.ts'
 
 export type ExplainStep = Readonly<{
-  step: 'form' | 'key' | 'status' | 'policy' | 'quota'
+  step:
+    | 'form'
+    | 'key'
+    | 'status'
+    | 'path'
+    | 'network'
+    | 'hours'
+    | 'model'
+    | 'guardrails'
+    | 'policy'
+    | 'quota'
+    | 'shadow'
   passed: boolean
   /** What decided, in words: names and numbers, never a secret. */
   value: string
@@ -37,19 +50,22 @@ export type ExplainQuestion = Readonly<{
   method: string
   path: string
   model: string | undefined
+  /** Where the request comes from, as Envoy would say it; undefined: unknown. */
+  address: string | undefined
   /** What the Envoy route declares in context_extensions. */
   declaredGuardrails: readonly string[] | undefined
 }>
 
 export type Explain = (question: ExplainQuestion, call: Call) => Promise<Explanation>
 
-type ExplainDeps = Readonly<{
-  clock: Clock
-  secrets: Secrets
-  directory: KeyDirectory
-  ledger: QuotaLedger
-  refusals: RefusalMemory<KnownKey>
-}>
+type ExplainDeps = ShadowDeps &
+  Readonly<{
+    clock: Clock
+    secrets: Secrets
+    directory: KeyDirectory
+    ledger: QuotaLedger
+    refusals: RefusalMemory<KnownKey>
+  }>
 
 /** Runs the very functions of a Check, with a look at the quotas in place of the charge. Throws Failure when it cannot know. */
 export const createExplain =
@@ -74,14 +90,55 @@ export const createExplain =
     const unusable = denyUnusable(deps, known)
     if (unusable !== undefined) return end('status', unusable)
     pass('status', statusInWords(known))
-    const admitted = admit(asRequest(question), known, undefined)
-    if (isDeny(admitted)) return end('policy', admitted)
-    pass('policy', policyInWords(admitted))
-    const quota = await lookAtQuotas(deps, known, admitted, call)
-    if (typeof quota !== 'string') return end('quota', quota)
-    pass('quota', quota)
-    return { steps, outcome: 'allow', denied: undefined }
+    return await decide(deps, question, known, { steps, pass, end }, call)
   }
+
+type Steps = Readonly<{
+  steps: readonly ExplainStep[]
+  pass: (step: ExplainStep['step'], value: string) => void
+  end: (step: ExplainStep['step'], denied: Deny) => Explanation
+}>
+
+/** What follows once the key is known and usable. */
+const decide = async (
+  deps: ExplainDeps,
+  question: Omit<ExplainQuestion, 'secret'>,
+  known: KnownKey,
+  { steps, pass, end }: Steps,
+  call: Call,
+): Promise<Explanation> => {
+  // The address is the client's already, and a header is none.
+  const admission = { ...deps, modelHeader: undefined, forwardedForDepth: 0 }
+  const admitted = admit(asRequest(question), known, admission, (step, value) => pass(step, value()))
+  if (isDeny(admitted)) return end(stepOf(admitted), admitted)
+  pass('policy', policyInWords(admitted))
+  if (admitted.outcome === 'admitted' && admitted.wouldDeny !== undefined)
+    return endInShadow(steps, admitted.wouldDeny)
+  const quota = await lookAtQuotas(deps, known, admitted, call)
+  if (typeof quota === 'string') pass('quota', quota)
+  else return isShadowed(quota, known.key, deps) ? endInShadow(steps, quota) : end('quota', quota)
+  return { steps, outcome: 'allow', denied: undefined }
+}
+
+/** Answered Allow, and told of. */
+const endInShadow = (steps: readonly ExplainStep[], wouldDeny: Deny): Explanation => {
+  const value = `would be refused, but for shadow mode: ${wouldDeny.reason}: ${wouldDeny.detail ?? wouldDeny.message}`
+  return { steps: [...steps, { step: 'shadow', passed: true, value }], outcome: 'allow', denied: undefined }
+}
+
+const STEPS: Partial<Record<DenyReason, ExplainStep['step']>> = {
+  path_not_allowed: 'path',
+  network_not_allowed: 'network',
+  outside_hours: 'hours',
+  model_not_allowed: 'model',
+  model_required: 'model',
+  request_malformed: 'model',
+  model_conflict: 'model',
+  policy_unresolved: 'guardrails',
+}
+
+/** The one that refused. */
+const stepOf = ({ reason }: Deny): ExplainStep['step'] => STEPS[reason] ?? 'policy'
 
 /** A Deny when the charge would be refused now, else the limits in words. */
 const lookAtQuotas = async (
@@ -102,11 +159,12 @@ const asRequest = ({
   method,
   path,
   model,
+  address,
   declaredGuardrails,
 }: Omit<ExplainQuestion, 'secret'>): AuthRequest => ({
   id: '',
   startedAt: '',
-  source: '',
+  source: address ?? '',
   method,
   path,
   headers: new Map(),
@@ -120,13 +178,7 @@ const statusInWords = ({ key: { expiresAtMs } }: KnownKey): string =>
 
 const policyInWords = (admitted: Admission | Listing): string => {
   if (admitted.outcome === 'listing') return `answered by Latchkey with ${admitted.models.length} model names`
-  const { model, route, requirements } = admitted
-  return [
-    requirements.needsModel ? `model ${model ?? 'none'} is allowed` : 'no rule about models',
-    `route ${route ?? 'none'}`,
-    `policies ${requirements.policies.join(', ') || 'none'}`,
-    `guardrails ${requirements.guardrails.join(', ') || 'none'}`,
-  ].join('; ')
+  return `policies ${admitted.requirements.policies.join(', ') || 'none'}`
 }
 
 const limitInWords = ({ quota, amount, used, remaining, resetsAtMs }: QuotaState): string => {

@@ -23,6 +23,7 @@ type Flags = StoreFlags &
     model?: string
     path: string
     method: string
+    ip?: string
     declaredGuardrail?: readonly string[]
   }>
 
@@ -35,6 +36,7 @@ export const addExplain = (program: Command, context: CommandContext): void => {
     .requiredOption('--path <path>', 'path of the request, such as /v1/chat/completions')
     .option('--model <name>', 'model that the body asks for')
     .option('--method <method>', 'method of the request', 'POST')
+    .option('--ip <address>', 'address that the request comes from')
     .addOption(
       repeatable('--declared-guardrail <name>', "a guardrail of the Envoy route's latchkey_guardrails"),
     )
@@ -51,6 +53,7 @@ const explain = async (
   const explainCheck = createExplain({
     clock,
     secrets,
+    shadowMode: config.shadow.mode,
     ledger: store.ledger,
     directory: createKeyDirectory({
       store: store.keyStore,
@@ -64,6 +67,7 @@ const explain = async (
     method: flags.method,
     path: flags.path,
     model: flags.model,
+    address: flags.ip,
     declaredGuardrails: flags.declaredGuardrail,
   }
   print(output, flags, await explainCheck(question, createCall(clock.monotonicMs() + config.checkTimeoutMs)))

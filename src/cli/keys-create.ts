@@ -10,13 +10,19 @@ import { storeCommand, withStore } from './command-context.ts'
 import { failModeOption } from './fail-mode.ts'
 import { parseInstant } from './instant.ts'
 import { keyRow } from './key-row.ts'
+import type { LabelFlags } from './labels.ts'
+import { labelOption, labelsOf } from './labels.ts'
 import { parseLimit } from './limit-text.ts'
 import { toJson } from './print.ts'
 import type { RulesFlags } from './rules-options.ts'
 import { addRulesOptions, repeatable, rulesOf } from './rules-options.ts'
+import type { ShadowFlags } from './shadow.ts'
+import { shadowOption } from './shadow.ts'
 
 type Flags = StoreFlags &
   RulesFlags &
+  LabelFlags &
+  ShadowFlags &
   Readonly<{
     name: string
     owner?: string
@@ -40,6 +46,8 @@ export const addKeysCreate = (keys: Command, context: CommandContext): void => {
     .option('--not-before <when>', 'refused earlier: a date, or a time from now such as 2h')
     .option('--expires <when>', 'refused from then on: a date, or a time from now such as 30d')
     .addOption(failModeOption())
+    .addOption(shadowOption())
+    .addOption(labelOption())
     .option('--count <n>', 'how many keys, all or none', '1')
     .option('--json', 'one JSON object a line')
   addRulesOptions(command, { withPolicies: true }).action((flags: Flags) =>
@@ -83,6 +91,8 @@ const draftOf = (flags: Flags, nowMs: number): Omit<KeyDraft, 'digest' | 'hint'>
     rules: rulesOf(flags),
     limits: (flags.limit ?? []).map(parseLimit),
     failMode: flags.failMode ?? 'closed',
+    shadow: flags.shadow === 'on',
+    labels: labelsOf(flags),
   }
 }
 

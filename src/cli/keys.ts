@@ -11,17 +11,23 @@ import { failModeOption } from './fail-mode.ts'
 import { parseInstant } from './instant.ts'
 import { KEY_COLUMNS, keyRow } from './key-row.ts'
 import { addKeysCreate } from './keys-create.ts'
+import type { LabelFlags } from './labels.ts'
+import { addLabelChangeOptions, labelChangeOf, labelFilterOf, labelFilterOption } from './labels.ts'
 import { LIMIT_COLUMNS, limitRow } from './limit-row.ts'
 import { printChanged, printList, printRecord, toJson } from './print.ts'
 import type { RulesFlags } from './rules-options.ts'
 import { addRulesChangeOptions, rulesChangeOf } from './rules-options.ts'
+import type { ShadowFlags } from './shadow.ts'
+import { shadowChangeOf, shadowOption } from './shadow.ts'
 import { formatTable } from './table.ts'
 import { waitForReplicas } from './wait-for-replicas.ts'
 
-type ListFlags = StoreFlags & Readonly<{ owner?: string; all?: boolean }>
+type ListFlags = StoreFlags & Readonly<{ owner?: string; all?: boolean; label?: readonly string[] }>
 type ChangeFlags = StoreFlags & Readonly<{ wait?: boolean }>
 type UpdateFlags = StoreFlags &
   RulesFlags &
+  LabelFlags &
+  ShadowFlags &
   Readonly<{
     name?: string
     notBefore?: string
@@ -37,6 +43,7 @@ export const addKeys = (program: Command, context: CommandContext): void => {
   storeCommand(keys, 'list', 'list keys')
     .option('--owner <path>', 'only of this owner and those below it')
     .option('--all', 'revoked ones too')
+    .addOption(labelFilterOption())
     .option('--json', 'a JSON array')
     .action((flags: ListFlags) => withStore(flags, context, (open) => listKeys(flags, context, open)))
   storeCommand(keys, 'show <id>', 'show one key, its rules and its limits')
@@ -62,12 +69,14 @@ const addKeysUpdate = (keys: Command, context: CommandContext): void => {
     .option('--expires <when>', 'refused from then on: a date, or a time from now')
     .addOption(new Option('--clear-expires', 'never expires').conflicts('expires'))
     .addOption(failModeOption())
+    .addOption(shadowOption())
     .option('--json', 'the key as one JSON object')
-  addRulesChangeOptions(command, { withPolicies: true }).action((id: string, flags: UpdateFlags) =>
-    withStore(flags, context, async (open) => {
-      const changed = await open.store.keyBook.updateKey(id, changeOf(flags, open.clock.now()))
-      await printKey(flags, context, open, changed, `updated ${id}`)
-    }),
+  addLabelChangeOptions(addRulesChangeOptions(command, { withPolicies: true })).action(
+    (id: string, flags: UpdateFlags) =>
+      withStore(flags, context, async (open) => {
+        const changed = await open.store.keyBook.updateKey(id, changeOf(flags, open.clock.now()))
+        await printKey(flags, context, open, changed, `updated ${id}`)
+      }),
   )
 }
 
@@ -102,6 +111,8 @@ const changeOf = (flags: UpdateFlags, nowMs: number): KeyChange => {
     ...(expires === undefined ? {} : { expiresAtMs: parseInstant('--expires', expires, nowMs) }),
     ...(flags.clearExpires === true ? { expiresAtMs: undefined } : {}),
     ...(failMode === undefined ? {} : { failMode }),
+    ...shadowChangeOf(flags),
+    ...labelChangeOf(flags),
     ...(Object.keys(rules).length === 0 ? {} : { rules }),
   }
   if (Object.keys(change).length === 0)
@@ -121,6 +132,7 @@ const listKeys = async (
     const page = await store.keyBook.listKeys({
       pageSize: PAGE_SIZE,
       includeRevoked: flags.all === true,
+      labels: labelFilterOf(flags.label),
       ...(flags.owner === undefined ? {} : { ownerPath: flags.owner }),
       ...(afterId === undefined ? {} : { afterId }),
     })

@@ -1,10 +1,10 @@
 // Limits as people write them: requests=100/day, requests=1K/minute, requests=5M/month@Europe/Berlin.
 import { parseAmount } from '../config/quantity.ts'
 import { Rejection } from '../kernel/failure.ts'
+import { isZone } from '../kernel/local-time.ts'
 import type { LimitDraft } from '../quota/limit-book.ts'
 import type { Period } from '../quota/quota.ts'
 import { PERIODS, UNITS } from '../quota/quota.ts'
-import { isZone } from '../kernel/local-time.ts'
 
 /** UNIT=AMOUNT/PERIOD[@ZONE]. Throws Rejection. */
 export const parseLimit = (text: string): LimitDraft => {

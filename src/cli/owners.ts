@@ -6,14 +6,24 @@ import type { CommandContext, OpenStore, StoreFlags } from './command-context.ts
 import { storeCommand, withStore } from './command-context.ts'
 import { formatInstant } from './instant.ts'
 import { rulesRow } from './key-row.ts'
+import type { LabelFlags } from './labels.ts'
+import {
+  addLabelChangeOptions,
+  labelChangeOf,
+  labelFilterOf,
+  labelFilterOption,
+  labelOption,
+  labelsOf,
+} from './labels.ts'
 import { LIMIT_COLUMNS, limitRow } from './limit-row.ts'
 import { printChanged, printList, printRecord, toJson } from './print.ts'
 import type { RulesFlags } from './rules-options.ts'
 import { addRulesChangeOptions, addRulesOptions, rulesChangeOf, rulesOf } from './rules-options.ts'
 import { formatTable } from './table.ts'
 
-type CreateFlags = StoreFlags & RulesFlags & Readonly<{ withParents?: boolean }>
-type UpdateFlags = StoreFlags & RulesFlags
+type CreateFlags = StoreFlags & RulesFlags & LabelFlags & Readonly<{ withParents?: boolean }>
+type UpdateFlags = StoreFlags & RulesFlags & LabelFlags
+type ListFlags = StoreFlags & Readonly<{ label?: readonly string[] }>
 
 const COLUMNS = ['path', 'status', 'models', 'policies', 'guardrails'] as const
 
@@ -21,10 +31,12 @@ export const addOwners = (program: Command, context: CommandContext): void => {
   const owners = program.command('owners').description('organisations, teams and users, who own keys')
   addCreate(owners, context)
   storeCommand(owners, 'list', 'list owners')
+    .addOption(labelFilterOption())
     .option('--json', 'a JSON array')
-    .action((flags: StoreFlags) =>
+    .action((flags: ListFlags) =>
       withStore(flags, context, async ({ store }) => {
-        const rows = (await store.ownerBook.listOwners()).map(ownerRow)
+        const filter = { labels: labelFilterOf(flags.label) }
+        const rows = (await store.ownerBook.listOwners(filter)).map(ownerRow)
         printList(context.output, { json: flags.json, columns: COLUMNS, empty: 'no owners' }, rows)
       }),
     )
@@ -53,13 +65,15 @@ const addCreate = (owners: Command, context: CommandContext): void => {
   )
     .option('--with-parents', 'make those above it too, when missing')
     .option('--json', 'the owner as one JSON object')
-  addRulesOptions(command, { withPolicies: true }).action((path: string, flags: CreateFlags) =>
-    withStore(flags, context, async ({ store }) => {
-      const options = { withParents: flags.withParents === true }
-      const owner = await store.ownerBook.createOwner(path, rulesOf(flags), options)
-      printChanged(context.output, flags, ownerRow(owner), `created owner ${path}`)
-    }),
-  )
+  addRulesOptions(command, { withPolicies: true })
+    .addOption(labelOption())
+    .action((path: string, flags: CreateFlags) =>
+      withStore(flags, context, async ({ store }) => {
+        const options = { withParents: flags.withParents === true, labels: labelsOf(flags) }
+        const owner = await store.ownerBook.createOwner(path, rulesOf(flags), options)
+        printChanged(context.output, flags, ownerRow(owner), `created owner ${path}`)
+      }),
+    )
 }
 
 const addUpdate = (owners: Command, context: CommandContext): void => {
@@ -67,14 +81,16 @@ const addUpdate = (owners: Command, context: CommandContext): void => {
     '--json',
     'the owner as one JSON object',
   )
-  addRulesChangeOptions(command, { withPolicies: true }).action((path: string, flags: UpdateFlags) =>
-    withStore(flags, context, async ({ store }) => {
-      const rules = rulesChangeOf(flags)
-      if (Object.keys(rules).length === 0)
-        throw new Rejection('invalid', 'nothing to update: name at least one change')
-      const owner = await store.ownerBook.updateOwner(path, { rules })
-      printChanged(context.output, flags, ownerRow(owner), `updated owner ${path}`)
-    }),
+  addLabelChangeOptions(addRulesChangeOptions(command, { withPolicies: true })).action(
+    (path: string, flags: UpdateFlags) =>
+      withStore(flags, context, async ({ store }) => {
+        const rules = rulesChangeOf(flags)
+        const labels = labelChangeOf(flags)
+        if (Object.keys({ ...rules, ...labels }).length === 0)
+          throw new Rejection('invalid', 'nothing to update: name at least one change')
+        const owner = await store.ownerBook.updateOwner(path, { rules, ...labels })
+        printChanged(context.output, flags, ownerRow(owner), `updated owner ${path}`)
+      }),
   )
 }
 
@@ -107,10 +123,11 @@ const showOwner = async (
   if (limits.length > 0) output.line(`\n${formatTable(LIMIT_COLUMNS, limits)}`)
 }
 
-const ownerRow = ({ id, path, disabled, rules, createdAtMs }: OwnerRecord) => ({
+const ownerRow = ({ id, path, disabled, rules, labels, createdAtMs }: OwnerRecord) => ({
   id,
   path,
   status: disabled ? 'disabled' : 'active',
   created_at: formatInstant(createdAtMs),
+  labels,
   ...rulesRow(rules),
 })

@@ -21,13 +21,15 @@ export const addPolicies = (program: Command, context: CommandContext): void => 
     '--json',
     'the policy as one JSON object',
   )
-  addRulesOptions(create, { withPolicies: false }).addOption(shadowOption()).action((name: string, flags: Flags) =>
-    withStore(flags, context, async ({ store }) => {
-      const draft = { name, shadow: flags.shadow === 'on', ...policyRulesOf(flags) }
-      const policy = await store.policyBook.createPolicy(draft)
-      printChanged(context.output, flags, policyRow(policy), `created policy ${name}`)
-    }),
-  )
+  addRulesOptions(create, { withPolicies: false })
+    .addOption(shadowOption())
+    .action((name: string, flags: Flags) =>
+      withStore(flags, context, async ({ store }) => {
+        const draft = { name, shadow: flags.shadow === 'on', ...policyRulesOf(flags) }
+        const policy = await store.policyBook.createPolicy(draft)
+        printChanged(context.output, flags, policyRow(policy), `created policy ${name}`)
+      }),
+    )
   storeCommand(policies, 'list', 'list policies')
     .option('--json', 'a JSON array')
     .action((flags: StoreFlags) =>
@@ -61,20 +63,22 @@ const addUpdate = (policies: Command, context: CommandContext): void => {
     '--json',
     'the policy as one JSON object',
   )
-  addRulesChangeOptions(update, { withPolicies: false }).addOption(shadowOption()).action((name: string, flags: Flags) =>
-    withStore(flags, context, async ({ store }) => {
-      const change = { ...rulesChangeOf(flags), ...shadowChangeOf(flags) }
-      if (Object.keys(change).length === 0)
-        throw new Rejection('invalid', 'nothing to update: name at least one change')
-      const policy = await store.policyBook.updatePolicy(name, change)
-      printChanged(
-        context.output,
-        flags,
-        policyRow(policy),
-        `updated policy ${name} to version ${policy.version}`,
-      )
-    }),
-  )
+  addRulesChangeOptions(update, { withPolicies: false })
+    .addOption(shadowOption())
+    .action((name: string, flags: Flags) =>
+      withStore(flags, context, async ({ store }) => {
+        const change = { ...rulesChangeOf(flags), ...shadowChangeOf(flags) }
+        if (Object.keys(change).length === 0)
+          throw new Rejection('invalid', 'nothing to update: name at least one change')
+        const policy = await store.policyBook.updatePolicy(name, change)
+        printChanged(
+          context.output,
+          flags,
+          policyRow(policy),
+          `updated policy ${name} to version ${policy.version}`,
+        )
+      }),
+    )
 }
 
 const policyRow = ({ name, version, shadow, ...rules }: Policy) => ({

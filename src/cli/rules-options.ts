@@ -39,7 +39,10 @@ export const addRulesOptions = (command: Command, { withPolicies }: { withPolici
     .addOption(new Option('--no-models', 'admit no model at all').conflicts('model'))
     .addOption(repeatable('--deny-model <glob>', 'refuse models that match, whatever admits them'))
     .addOption(
-      repeatable('--path <pattern>', 'admit paths that match, such as "POST /v1/chat/*"; without any, all paths'),
+      repeatable(
+        '--path <pattern>',
+        'admit paths that match, such as "POST /v1/chat/*"; without any, all paths',
+      ),
     )
     .addOption(repeatable('--deny-path <pattern>', 'refuse paths that match, whatever admits them'))
     .addOption(repeatable('--network <cidr>', 'admit these addresses, such as 10.0.0.0/8; without any, all'))
@@ -64,7 +67,9 @@ export const addRulesChangeOptions = (
     .addOption(new Option('--clear-deny-models', 'refuse no model any more').conflicts('denyModel'))
     .addOption(new Option('--clear-paths', 'lift the restriction: admit all paths').conflicts('path'))
     .addOption(new Option('--clear-deny-paths', 'refuse no path any more').conflicts('denyPath'))
-    .addOption(new Option('--clear-networks', 'lift the restriction: admit all addresses').conflicts('network'))
+    .addOption(
+      new Option('--clear-networks', 'lift the restriction: admit all addresses').conflicts('network'),
+    )
     .addOption(new Option('--clear-deny-networks', 'refuse no address any more').conflicts('denyNetwork'))
     .addOption(new Option('--clear-hours', 'lift the restriction: admit at any time').conflicts('hours'))
     .addOption(new Option('--clear-guardrails', 'require no guardrail any more').conflicts('guardrail'))

@@ -4,7 +4,10 @@ import { Option } from 'commander'
 export type ShadowFlags = Readonly<{ shadow?: 'on' | 'off' }>
 
 export const shadowOption = (): Option =>
-  new Option('--shadow <on|off>', 'let pass what would be refused, uncharged, and tell of it').choices(['on', 'off'])
+  new Option('--shadow <on|off>', 'let pass what would be refused, uncharged, and tell of it').choices([
+    'on',
+    'off',
+  ])
 
 /** Only what was given. */
 export const shadowChangeOf = ({ shadow }: ShadowFlags): { shadow?: boolean } =>

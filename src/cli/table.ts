@@ -1,7 +1,7 @@
 // Lists and records for people: aligned columns, nothing else.
 
 export type Cell = string | number | boolean | undefined
-export type Row = Readonly<Record<string, Cell | readonly string[]>>
+export type Row = Readonly<Record<string, Cell | readonly string[] | Readonly<Record<string, string>>>>
 
 /** One row a line below a heading of the columns' names; numbers stand to the right. */
 export const formatTable = (columns: readonly string[], rows: readonly Row[]): string => {
@@ -33,8 +33,9 @@ export const formatRecord = (row: Row): string => {
 
 const formatCell = (value: Row[string]): string => {
   if (value === undefined) return '-'
-  if (Array.isArray(value)) return value.length === 0 ? 'none' : value.map(visible).join(', ')
-  return visible(String(value))
+  if (typeof value !== 'object') return visible(String(value))
+  const list = Array.isArray(value) ? value : Object.entries(value).map((pair) => pair.join('='))
+  return list.length === 0 ? 'none' : list.map(visible).join(', ')
 }
 
 /** A name that somebody stored must not steer the terminal of who lists it. */

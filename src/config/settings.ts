@@ -85,6 +85,17 @@ export const settingsSchema = z.strictObject({
     .prefault('lk_:39:crc32')
     .describe('accepted key formats, prefix:length:checksum; the first one mints'),
   model_header: headerName().optional().describe('request header that may name the model beside the body'),
+  forwarded_for_depth: wholeNumber(0, 16)
+    .prefault('0')
+    .describe(
+      'which entry of x-forwarded-for is the client, counted from its end, where trusted proxies write it; 0 trusts none and takes the connection',
+    ),
+  shadow_mode: choice('off', 'on')
+    .prefault('off')
+    .describe('on: what rules and limits would refuse passes, uncharged, and is told of; for every key'),
+  shadow_header: choice('off', 'on')
+    .prefault('off')
+    .describe('on: clients are told in x-latchkey-would-deny what shadow mode let pass'),
   cache_max_entries: wholeNumber(1, 10_000_000)
     .prefault('100000')
     .describe('most keys remembered; of known-absent ones a tenth as many, beside them'),

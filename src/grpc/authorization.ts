@@ -8,7 +8,7 @@ import { createCall, onceWithinDeadline } from '../kernel/call.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { Failure } from '../kernel/failure.ts'
 import type { Soon } from '../kernel/soon.ts'
-import type { CheckMetrics } from '../telemetry/check-metrics.ts'
+import type { CheckMetrics, CheckRecord } from '../telemetry/check-metrics.ts'
 import type { OverloadMetrics } from '../telemetry/overload-metrics.ts'
 import type { AdmissionGate } from './admission-gate.ts'
 import type { AllowAnswers } from './allow-answers.ts'
@@ -189,7 +189,9 @@ const replyTo = (
   return { error: undefined, response: encodeRefusal(decision, responding) }
 }
 
-const labelsOf = ({ decision }: CheckOutcome) => ({
-  decision: decision.outcome,
-  reason: decision.outcome === 'deny' ? decision.reason : 'none',
-})
+const labelsOf = ({ decision }: CheckOutcome): Pick<CheckRecord, 'decision' | 'reason'> => {
+  if (decision.outcome === 'deny') return { decision: 'deny', reason: decision.reason }
+  if (decision.outcome === 'allow' && decision.wouldDeny !== undefined)
+    return { decision: 'would_deny', reason: decision.wouldDeny.reason }
+  return { decision: decision.outcome, reason: 'none' }
+}

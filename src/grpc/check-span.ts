@@ -98,6 +98,8 @@ const describe: (span: Span, ...end: Parameters<CheckSpan['end']>) => void = (
     [ATTRIBUTE.storeWrites]: call.storeWrites,
   })
   if (decision.outcome === 'allow' && decision.failedOpen) span.setAttribute(ATTRIBUTE.failOpen, true)
+  if (decision.outcome === 'allow' && decision.wouldDeny !== undefined)
+    span.setAttribute(ATTRIBUTE.wouldDeny, decision.wouldDeny.reason)
   if (decision.outcome === 'deny') span.setAttribute(ATTRIBUTE.reason, decision.reason)
   if (key !== undefined) span.setAttribute(ATTRIBUTE.keyId, key.id)
   if (key?.owners[0] !== undefined) span.setAttribute(ATTRIBUTE.owner, key.owners[0].path)

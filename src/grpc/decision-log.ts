@@ -1,5 +1,5 @@
 // One line for a decision at most: denials at info, what cannot be known and bugs at error, allows sampled.
-import type { Deny } from '../check/decision.ts'
+import type { Decision, Deny } from '../check/decision.ts'
 import { quoted } from '../check/quoted.ts'
 import { resourcePathOf } from '../check/resource-path.ts'
 import type { Call } from '../kernel/call.ts'
@@ -24,6 +24,8 @@ export const createDecisionLog =
     if (kind !== 'decided')
       log.error({ ...fieldsOf(outcome, facts), ...errorFields(outcome) }, 'check failed')
     else if (decision.outcome === 'deny') log[levelOf(decision)](fieldsOf(outcome, facts), 'check denied')
+    else if (decision.outcome === 'allow' && decision.wouldDeny !== undefined)
+      log.info(fieldsOf(outcome, facts), 'check would have been denied')
     else if (Math.random() < allowSampleRate) log.info(fieldsOf(outcome, facts), 'check passed')
   }
 
@@ -33,7 +35,8 @@ const fieldsOf = (
   { decisionId, traceId, durationMs, call }: DecisionFacts,
 ) => {
   const { key } = decision
-  const denied = decision.outcome === 'deny' ? { reason: decision.reason, detail: decision.detail } : {}
+  const refusal = refusalOf(decision)
+  const denied = refusal === undefined ? {} : { reason: refusal.reason, detail: refusal.detail }
   const model = decision.outcome === 'allow' ? decision.model : undefined
   return {
     decision_id: decisionId,
@@ -51,6 +54,10 @@ const fieldsOf = (
     store_writes: call.storeWrites,
   }
 }
+
+/** Also one that was only told of. */
+const refusalOf = (decision: Decision): Deny | undefined =>
+  decision.outcome === 'allow' ? decision.wouldDeny : decision.outcome === 'deny' ? decision : undefined
 
 /** A name that nobody knows is the operator's mistake, and the client can do nothing about it. */
 const levelOf = ({ reason }: Deny): 'info' | 'warn' => (reason === 'policy_unresolved' ? 'warn' : 'info')

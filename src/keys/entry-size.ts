@@ -13,9 +13,15 @@ export const estimateBytes = (key: VirtualKey): number => {
   const words = ownRules.flatMap((rules) => [
     ...(rules.models ?? []),
     ...rules.deniedModels,
+    ...(rules.paths ?? []),
+    ...rules.deniedPaths,
+    ...(rules.networks ?? []),
+    ...rules.deniedNetworks,
+    ...(rules.hours ?? []),
     ...rules.policies,
     ...rules.guardrails,
   ])
+  words.push(...Object.entries(key.labels).flat())
   const characters = words.reduce((sum, word) => sum + word.length + 16, key.name.length)
   return (
     ENTRY_BYTES +

@@ -81,9 +81,13 @@ export type OwnerChange = Readonly<{ rules?: Partial<Rules>; labels?: Labels }>
 
 export type OwnerBook = Readonly<{
   /** The parent must exist unless `withParents`. conflict when it exists. */
-  createOwner(path: string, rules: Rules, options?: { withParents?: boolean; labels?: Labels }): Promise<OwnerRecord>
+  createOwner(
+    path: string,
+    rules: Rules,
+    options?: { withParents?: boolean; labels?: Labels },
+  ): Promise<OwnerRecord>
   getOwner(path: string): Promise<OwnerRecord>
-  listOwners(): Promise<readonly OwnerRecord[]>
+  listOwners(filter?: Pick<KeyFilter, 'labels'>): Promise<readonly OwnerRecord[]>
   /** Only what is present changes; labels are replaced as a whole. */
   updateOwner(path: string, change: OwnerChange): Promise<OwnerRecord>
   /** Disables or enables everything below it too, for as long as it is so. */

@@ -37,8 +37,13 @@ const hasHostBits = (address: string, family: number, prefix: number): boolean =
 
 const addressBits = (address: string, family: number): string =>
   family === 4
-    ? address.split('.').map((part) => binary(Number(part), 8)).join('')
-    : ipv6Groups(address).map((group) => binary(group, 16)).join('')
+    ? address
+        .split('.')
+        .map((part) => binary(Number(part), 8))
+        .join('')
+    : ipv6Groups(address)
+        .map((group) => binary(group, 16))
+        .join('')
 
 const binary = (value: number, width: number): string => value.toString(2).padStart(width, '0')
 

@@ -30,31 +30,50 @@ export const NO_RESTRICTIONS: Restrictions = {
 export type CompiledRestrictions = Readonly<{
   paths: PathRules | undefined
   networks: NetworkRules | undefined
-  /** Empty: at any time. */
-  hours: readonly (readonly Hours[])[]
+  hours: readonly Listed<readonly Hours[]>[]
 }>
 
-type PathRules = Readonly<{ allowed: readonly (readonly PathPattern[])[]; denied: readonly PathPattern[] }>
-type NetworkRules = Readonly<{ allowed: readonly Networks[]; denied: Networks }>
+/** `said`: as it was written. */
+type Listed<T> = Readonly<{ said: readonly string[]; rules: T }>
+
+export type PathRules = Readonly<{
+  allowed: readonly Listed<readonly PathPattern[]>[]
+  denied: Listed<readonly PathPattern[]>
+}>
+
+export type NetworkRules = Readonly<{ allowed: readonly Listed<Networks>[]; denied: Listed<Networks> }>
 
 /** undefined when none of them restricts anything. Throws when an entry is not of its form, which whoever wrote it has checked. */
 export const compileRestrictions = (all: readonly Restrictions[]): CompiledRestrictions | undefined => {
   const sources = all.filter((source) => !isUnrestricted(source))
   if (sources.length === 0) return undefined
   const paths = {
-    allowed: present(sources.map((source) => source.paths)).map(patternsOf),
-    denied: patternsOf(sources.flatMap((source) => source.deniedPaths)),
+    allowed: listed(
+      sources.map((source) => source.paths),
+      patternsOf,
+    ),
+    denied: compiled(
+      sources.flatMap((source) => source.deniedPaths),
+      patternsOf,
+    ),
   }
-  const deniedNetworks = sources.flatMap((source) => source.deniedNetworks)
   const networks = {
-    allowed: present(sources.map((source) => source.networks)).map(networksOf),
-    denied: networksOf(deniedNetworks),
+    allowed: listed(
+      sources.map((source) => source.networks),
+      networksOf,
+    ),
+    denied: compiled(
+      sources.flatMap((source) => source.deniedNetworks),
+      networksOf,
+    ),
   }
-  const hours = present(sources.map((source) => source.hours)).map(hoursOf)
   return {
-    paths: paths.allowed.length + paths.denied.length > 0 ? paths : undefined,
-    networks: networks.allowed.length + deniedNetworks.length > 0 ? networks : undefined,
-    hours,
+    paths: isEmpty(paths) ? undefined : paths,
+    networks: isEmpty(networks) ? undefined : networks,
+    hours: listed(
+      sources.map((source) => source.hours),
+      hoursOf,
+    ),
   }
 }
 
@@ -65,25 +84,51 @@ export const isUnrestricted = (source: Restrictions): boolean =>
   source.deniedPaths.length === 0 &&
   source.deniedNetworks.length === 0
 
-/** Under a rule about paths one that can be read in two ways is admitted by nothing. */
-export const admitsPath = ({ allowed, denied }: PathRules, target: RequestTarget): boolean =>
-  !isAmbiguousPath(target.path) &&
-  allowed.every((patterns) => admitsTarget(patterns, target)) &&
-  !deniesTarget(denied, target)
+/** What keeps the request out, in words for the operator, or undefined. Under a rule about paths an ambiguous one is admitted by nothing. */
+export const pathRefusal = ({ allowed, denied }: PathRules, target: RequestTarget): string | undefined => {
+  if (isAmbiguousPath(target.path)) return 'the path can be read in more than one way'
+  const missing = allowed.find(({ rules }) => !admitsTarget(rules, target))
+  if (missing !== undefined) return `paths admit ${inWords(missing)}`
+  return deniesTarget(denied.rules, target) ? `paths deny ${inWords(denied)}` : undefined
+}
 
-/** An address that nobody can tell is in no network, and may be in one that is denied. */
-export const admitsNetwork = ({ allowed, denied }: NetworkRules, address: string | undefined): boolean =>
-  address !== undefined && allowed.every((networks) => networks.hold(address)) && !denied.hold(address)
+/** An address that nobody can tell, undefined, is in no network, and may be in one that is denied. */
+export const networkRefusal = (
+  { allowed, denied }: NetworkRules,
+  address: string | undefined,
+): string | undefined => {
+  if (address === undefined) return 'the address of the client cannot be told'
+  const missing = allowed.find(({ rules }) => !rules.hold(address))
+  if (missing !== undefined) return `networks admit ${inWords(missing)}`
+  return denied.rules.hold(address) ? `networks deny ${inWords(denied)}` : undefined
+}
 
-export const admitsInstant = ({ hours }: CompiledRestrictions, nowMs: number): boolean =>
-  hours.every((list) => isWithin(list, nowMs))
+export const hoursRefusal = (
+  { hours }: Pick<CompiledRestrictions, 'hours'>,
+  nowMs: number,
+): string | undefined => {
+  const missing = hours.find(({ rules }) => !isWithin(rules, nowMs))
+  return missing === undefined ? undefined : `hours admit ${inWords(missing)}`
+}
 
 /** Whether a list names this very path, without a star. */
-export const namesPath = ({ paths }: CompiledRestrictions, target: RequestTarget): boolean =>
-  paths !== undefined && paths.allowed.some((patterns) => namesTarget(patterns, target))
+export const namesPath = ({ allowed }: PathRules, target: RequestTarget): boolean =>
+  allowed.some(({ rules }) => namesTarget(rules, target))
 
-const present = <T>(lists: readonly (T | undefined)[]): readonly T[] =>
-  lists.filter((list) => list !== undefined)
+const inWords = ({ said }: Listed<unknown>): string => said.join(', ') || 'nothing'
+
+const isEmpty = ({ allowed, denied }: Readonly<{ allowed: readonly unknown[]; denied: Listed<unknown> }>) =>
+  allowed.length === 0 && denied.said.length === 0
+
+const compiled = <T>(said: readonly string[], compile: (list: readonly string[]) => T): Listed<T> => ({
+  said,
+  rules: compile(said),
+})
+
+const listed = <T>(
+  lists: readonly (readonly string[] | undefined)[],
+  compile: (list: readonly string[]) => T,
+): readonly Listed<T>[] => lists.filter((list) => list !== undefined).map((list) => compiled(list, compile))
 
 const patternsOf = (list: readonly string[]): readonly PathPattern[] => list.map(orThrow(parsePathPattern))
 const hoursOf = (list: readonly string[]): readonly Hours[] => list.map(orThrow(parseHours))
@@ -92,6 +137,7 @@ const orThrow =
   <T>(parse: (text: string) => T | undefined) =>
   (text: string): T => {
     const parsed = parse(text)
-    if (parsed === undefined) throw new TypeError(`${JSON.stringify(text)} is no rule that this program knows`)
+    if (parsed === undefined)
+      throw new TypeError(`${JSON.stringify(text)} is no rule that this program knows`)
     return parsed
   }

@@ -1,4 +1,4 @@
-// The one row of a look-up, as both dialects select it, and the key it stands for.
+// The one row of a look-up and the key it stands for.
 import type { KeyLookup } from '../keys/key-store.ts'
 import type { Labels, Owner, VirtualKey } from '../keys/virtual-key.ts'
 import { NO_LABELS } from '../keys/virtual-key.ts'
@@ -7,59 +7,11 @@ import type { QuotaRow } from '../quota/charge-plan.ts'
 import type { Quota } from '../quota/quota.ts'
 import { FOREVER, PERIODS, UNITS } from '../quota/quota.ts'
 import type { QuotaView } from '../quota/quota-view.ts'
+import { labelsFromColumn } from './labels-column.ts'
+import { HOLDERS, OWNERS } from './look-up-statement.ts'
 import { rulesFromColumns } from './rules-columns.ts'
 
-const OWNERS = ['a', 'b', 'c'] as const
-const HOLDERS = ['k', ...OWNERS] as const
-
-const KEY_COLUMNS = 'id name hint disabled revoked_at not_before expires_at fail_mode shadow quota_id'.split(' ')
-
-/** Columns of the key begin with k_, of its owner and the owners above with a_, b_ and c_. */
-export const LOOK_UP_COLUMNS: string = [
-  'r.version AS registry_version',
-  '(SELECT value FROM change_counter WHERE id = 1) AS change_number',
-  'CASE WHEN r.version <> ? THEN r.document END AS registry_document',
-  ...KEY_COLUMNS.map((column) => `k.${column} AS k_${column}`),
-  ...HOLDERS.flatMap((table) =>
-    ['models', 'denied_models', 'policies', 'guardrails'].map(
-      (column) => `${table}.${column} AS ${table}_${column}`,
-    ),
-  ),
-  ...['a', 'b', 'c'].flatMap((table) =>
-    ['id', 'path', 'disabled'].map((column) => `${table}.${column} AS ${table}_${column}`),
-  ),
-  ...['restrictions', 'labels'].map(seldomSaid),
-].join(',\n  ')
-
-/** Of a column that is null for most, one for all four: each column of an answer costs some 0.5 µs, filled or not. */
-function seldomSaid(column: string): string {
-  const columns = HOLDERS.map((table) => `${table}.${column}`).join()
-  return `CASE WHEN COALESCE(${columns}) IS NOT NULL THEN JSON_ARRAY(${columns}) END AS ${column}`
-}
-
-/** From the registry's one row, so that digests nobody knows bring a row too. Parameters: known version, digests. */
-export const lookUpFrom = (now: string, digests = 1): string => `FROM registry r
-LEFT JOIN key_secret s ON s.hash IN (${Array.from({ length: digests }, () => '?').join()}) AND (s.not_after IS NULL OR s.not_after > ${now})
-LEFT JOIN virtual_key k ON k.id = s.key_id
-LEFT JOIN owner a ON a.id = k.owner_id
-LEFT JOIN owner b ON b.id = a.parent_id
-LEFT JOIN owner c ON c.id = b.parent_id
-WHERE r.id = 1`
-
 export type LookUpRow = Readonly<Record<string, unknown>>
-
-/** Each is [quota id, unit, period, zone, amount, used, window end, usable until]; `array` and `collect` are the dialect's functions. */
-export const limitColumns = ({ array, collect }: Readonly<{ array: string; collect: string }>): string =>
-  [
-    ...HOLDERS.map(
-      (
-        table,
-      ) => `(SELECT ${collect}(${array}(l.quota_id, l.unit, l.period, l.zone, q.amount, q.used, q.window_end,
-    q.usable_until)) FROM quota_limit l JOIN quota q ON q.id = l.quota_id
-   WHERE l.subject_id = ${table}.id) AS ${table}_limits`,
-    ),
-    `(SELECT ${array}(q.id, q.amount, q.used, q.window_end, q.usable_until) FROM quota q WHERE q.id = k.quota_id) AS k_quota`,
-  ].join(',\n  ')
 
 /** A look-up is also the first reading of the key's hot rows. */
 export const learnRows = (view: QuotaView, row: LookUpRow, era: number): void => {
@@ -76,8 +28,7 @@ export const learnRows = (view: QuotaView, row: LookUpRow, era: number): void =>
 }
 
 const hotRows = (row: LookUpRow): readonly QuotaRow[] =>
-  HOLDERS
-    .flatMap((table) => limitsFromJson(row[`${table}_limits`]))
+  HOLDERS.flatMap((table) => limitsFromJson(row[`${table}_limits`]))
     .map(([id, , , , ...rest]) => [id, ...rest] as const)
     .concat(typeof row['k_quota'] === 'string' ? [JSON.parse(row['k_quota']) as HotColumns] : [])
     .map(([id, amount, used, windowEndMs, usableUntilMs]) => ({
@@ -138,13 +89,15 @@ const ownerFromRow = (row: LookUpRow, table: (typeof OWNERS)[number]): Owner[] =
 }
 
 /** The nearest holder has the last word. */
-const labelsFromRow = (row: LookUpRow): Labels =>
-  row['labels'] === null
-    ? NO_LABELS
-    : Object.assign({}, ...seldomSaidIn(row, 'labels').toReversed().map((json) => JSON.parse(json ?? '{}')))
+const labelsFromRow = (row: LookUpRow): Labels => {
+  if (row['labels'] === null) return NO_LABELS
+  const each = seldomSaidIn(row, 'labels').map(labelsFromColumn)
+  return Object.fromEntries(each.toReversed().flatMap((labels) => Object.entries(labels)))
+}
 
+/** In the order of `HOLDERS`. */
 const seldomSaidIn = (row: LookUpRow, column: string): readonly (string | null)[] =>
-  row[column] === null ? [] : JSON.parse(text(row, column))
+  row[column] === null ? [] : (JSON.parse(text(row, column)) as readonly (string | null)[])
 
 const rulesColumns = (row: LookUpRow, table: (typeof HOLDERS)[number]) => ({
   models: row[`${table}_models`] === null ? null : text(row, `${table}_models`),

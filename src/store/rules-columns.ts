@@ -59,7 +59,9 @@ const restrictionsToJson = (rules: Restrictions): string | null =>
         Object.fromEntries(
           Object.entries(RESTRICTION_NAMES).flatMap(([field, name]) => {
             const list = listOf(rules, field)
-            return list === undefined || (list.length === 0 && name.startsWith('denied_')) ? [] : [[name, list]]
+            return list === undefined || (list.length === 0 && name.startsWith('denied_'))
+              ? []
+              : [[name, list]]
           }),
         ),
       )
@@ -72,10 +74,13 @@ const restrictionsFromJson = (json: string | null): Restrictions => {
   if (json === null) return NO_RESTRICTIONS
   const stored: unknown = JSON.parse(json)
   if (typeof stored !== 'object' || stored === null) throw new TypeError('stored restrictions are no object')
-  const fields = new Map<string, string>(Object.entries(RESTRICTION_NAMES).map(([field, name]) => [name, field]))
+  const fields = new Map<string, string>(
+    Object.entries(RESTRICTION_NAMES).map(([field, name]) => [name, field]),
+  )
   const lists = Object.entries(stored).map(([name, list]: readonly [string, unknown]) => {
     const field = fields.get(name)
-    if (field === undefined) throw new Error(`the store holds the restriction ${JSON.stringify(name)}, unknown here`)
+    if (field === undefined)
+      throw new Error(`the store holds the restriction ${JSON.stringify(name)}, unknown here`)
     return [field, listFrom(list)] as const
   })
   return { ...NO_RESTRICTIONS, ...Object.fromEntries(lists) }

@@ -17,28 +17,28 @@ type LabelsColumn = { labels: string | null }
 
 export type OwnerTable = RulesColumns &
   LabelsColumn & {
-  id: string
-  path: string
-  parent_id: string | null
-  disabled: Generated<number>
-  created_at: number
-}
+    id: string
+    path: string
+    parent_id: string | null
+    disabled: Generated<number>
+    created_at: number
+  }
 
 export type VirtualKeyTable = RulesColumns &
   LabelsColumn & {
-  id: string
-  owner_id: string
-  name: string
-  hint: string
-  disabled: Generated<number>
-  revoked_at: number | null
-  not_before: number | null
-  expires_at: number | null
-  fail_mode: Generated<FailMode>
-  shadow: Generated<number>
-  quota_id: number
-  created_at: number
-}
+    id: string
+    owner_id: string
+    name: string
+    hint: string
+    disabled: Generated<number>
+    revoked_at: number | null
+    not_before: number | null
+    expires_at: number | null
+    fail_mode: Generated<FailMode>
+    shadow: Generated<number>
+    quota_id: number
+    created_at: number
+  }
 
 /** Two live secrets of one key are possible; one whose `not_after` has passed does not exist any more. */
 export type KeySecretTable = { hash: Uint8Array; key_id: string; not_after: number | null }

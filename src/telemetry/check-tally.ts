@@ -3,7 +3,8 @@ import type { MeterProvider } from '@opentelemetry/api'
 import type { CacheOutcome } from '../kernel/call.ts'
 import { DURATION_BUCKETS_S } from './duration-buckets.ts'
 
-export type CountedDecision = 'allow' | 'deny' | 'listing'
+/** `would_deny`: allowed, in shadow mode. */
+export type CountedDecision = 'allow' | 'deny' | 'listing' | 'would_deny'
 
 export type Count = { count: number }
 
@@ -28,8 +29,13 @@ export const checkTallyOf = (provider: MeterProvider): CheckTally => {
     storeReads: 0,
     storeWrites: 0,
     cache: new Map(),
-    reasons: { allow: new Map(), deny: new Map(), listing: new Map() },
-    durations: { allow: noDurations(), deny: noDurations(), listing: noDurations() },
+    reasons: { allow: new Map(), deny: new Map(), listing: new Map(), would_deny: new Map() },
+    durations: {
+      allow: noDurations(),
+      deny: noDurations(),
+      listing: noDurations(),
+      would_deny: noDurations(),
+    },
   }
   tallies.set(provider, tally)
   return tally

@@ -65,6 +65,7 @@ export const ATTRIBUTE = {
   limitAmount: 'latchkey.limit.amount',
   limitUsedPercent: 'latchkey.limit.used_percent',
   failOpen: 'latchkey.fail_open',
+  wouldDeny: 'latchkey.would_deny',
   cache: 'latchkey.cache',
   storeReads: 'latchkey.store.reads',
   storeWrites: 'latchkey.store.writes',

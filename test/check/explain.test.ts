@@ -21,6 +21,7 @@ const question = (secret: string | Uint8Array, model?: string): ExplainQuestion 
   method: 'POST',
   path: '/v1/chat/completions',
   model,
+  address: undefined,
   declaredGuardrails: undefined,
 })
 const ask = async (...asked: Parameters<typeof question>) => {
@@ -29,13 +30,16 @@ const ask = async (...asked: Parameters<typeof question>) => {
 }
 const perDay = { unit: 'requests', period: 'day', zone: 'UTC', amount: 1 } as const
 
-test('a key that may pass: five steps, each with its value, and no unit is charged', async () => {
+test('a key that may pass: every step, each with its value, and no unit is charged', async () => {
   const { id, secret } = await rig.createKey({
     limits: [perDay],
     rules: { ...NO_RULES, models: ['gpt-4o*'] },
   })
   const answer = await ask(secret, 'gpt-4o-mini')
-  expect(answer).toMatchObject({ outcome: 'allow', names: ['form', 'key', 'status', 'policy', 'quota'] })
+  expect(answer).toMatchObject({
+    outcome: 'allow',
+    names: ['form', 'key', 'status', 'model', 'guardrails', 'policy', 'quota'],
+  })
   expect(answer.last?.value).toMatch(/^key: 0 of 1 requests per day \(UTC\), 1 left, resets at /)
   expect((await rig.store.limitBook.listLimits(id)).map(({ used }) => used)).toEqual([0])
 })
@@ -56,7 +60,7 @@ test('each step that refuses is the last one told', async () => {
     value: expect.stringMatching(/^key_disabled/),
   })
   expect((await ask(ruled.secret, 'o3')).last).toMatchObject({
-    step: 'policy',
+    step: 'model',
     value: 'model_not_allowed: The model "o3" is not allowed for this API key.',
   })
   expect((await ask(limited.secret)).last).toMatchObject({

@@ -36,6 +36,10 @@ describe('keys create', () => {
       ...'keys create --name batch --owner acme/search/ann --create-owner --count 3'.split(' '),
       ...'--limit requests=10K/day@Europe/Berlin --limit requests=5/minute --policy chat'.split(' '),
       ...'--guardrail pii-mask --model gpt-4o* --model o3 --deny-model *-preview'.split(' '),
+      ...'--shadow on --label team=search --label env=prod --deny-path /v1/files/* --network 10.0.0.0/8'.split(
+        ' ',
+      ),
+      ...['--path', 'POST /v1/chat/*', '--deny-network', '10.1.2.3', '--hours', 'Mon-Fri 08:00-18:00'],
       ...'--fail-mode open --not-before 2026-01-01 --expires 2999-12-31T00:00:00+01:00 --json'.split(' '),
     )
     expect({ code, stderr }).toEqual({ code: 0, stderr: 'created owner acme/search/ann\n' })
@@ -58,6 +62,13 @@ describe('keys create', () => {
         created_at: expect.any(String),
         models: ['gpt-4o*', 'o3'],
         denied_models: ['*-preview'],
+        paths: ['POST /v1/chat/*'],
+        denied_paths: ['/v1/files/*'],
+        networks: ['10.0.0.0/8'],
+        denied_networks: ['10.1.2.3'],
+        hours: ['Mon-Fri 08:00-18:00'],
+        shadow: true,
+        labels: { env: 'prod', team: 'search' },
         policies: ['chat'],
         guardrails: ['pii-mask'],
       })

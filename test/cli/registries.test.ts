@@ -41,12 +41,23 @@ test('policies: create, list, show, update, delete; each change is a new version
     '*-pro',
     '--guardrail',
     'pii-mask',
+    ...'--path /v1/* --deny-path /v1/files --network 10.0.0.0/8 --deny-network 10.1.2.3 --shadow on'.split(
+      ' ',
+    ),
+    '--hours',
+    'Mon-Fri 08:00-18:00@Europe/Berlin',
   ]
   const chat = {
     name: 'chat',
     version: 1,
     models: ['gpt-*'],
     denied_models: ['*-pro'],
+    paths: ['/v1/*'],
+    denied_paths: ['/v1/files'],
+    networks: ['10.0.0.0/8'],
+    denied_networks: ['10.1.2.3'],
+    hours: ['Mon-Fri 08:00-18:00@Europe/Berlin'],
+    shadow: true,
     guardrails: ['pii-mask'],
   }
   expect(await rig.json(...create)).toEqual(chat)
@@ -57,20 +68,26 @@ test('policies: create, list, show, update, delete; each change is a new version
     models: [],
     guardrails: ['jailbreak'],
   })
-  const cleared = { ...chat, version: 3, models: null, denied_models: [], guardrails: [] }
+  const cleared = {
+    ...chat,
+    ...{ version: 3, shadow: false, models: null, denied_models: [], guardrails: [] },
+    ...{ paths: null, denied_paths: [], networks: null, denied_networks: [], hours: null },
+  }
   expect(
     await rig.json(
       'policies',
       'update',
       'chat',
       '--clear-models',
-      '--clear-deny-models',
-      '--clear-guardrails',
+      ...'--clear-deny-models --clear-guardrails --clear-paths --clear-deny-paths --clear-networks'.split(
+        ' ',
+      ),
+      ...'--clear-deny-networks --clear-hours --shadow off'.split(' '),
     ),
   ).toEqual(cleared)
   expect(await rig.json('policies', 'list')).toEqual([cleared])
   expect((await rig.latchkey('policies', 'show', 'chat')).stdout).toMatch(
-    /^name +chat\nversion +3\nmodels +all\n/,
+    /^name +chat\nversion +3\nshadow +false\nmodels +all\n/,
   )
   await fails(1, /there is no policy "none"/, 'policies', 'show', 'none')
   await fails(1, /^latchkey: .*nobody/, 'policies', 'create', 'other', '--guardrail', 'nobody')

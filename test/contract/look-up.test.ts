@@ -14,7 +14,8 @@ describeEveryStore('look-up', (get) => {
     const { ownerBook, limitBook, policyBook } = get().store
     await policyBook.createGuardrail('pii')
     await policyBook.createPolicy({ name: 'base', models: undefined, deniedModels: [], guardrails: [] })
-    await ownerBook.createOwner('acme', { ...NO_RULES, deniedModels: ['o1*'] })
+    const labels = { team: 'nobody', cost: '7' }
+    await ownerBook.createOwner('acme', { ...NO_RULES, deniedModels: ['o1*'], hours: [] }, { labels })
     await ownerBook.createOwner('acme/search', { ...NO_RULES, models: [] })
     await ownerBook.createOwner('acme/search/ann', { ...NO_RULES, guardrails: ['pii'] })
     await limitBook.createLimit('acme', { ...DAY, amount: FOREVER })
@@ -24,7 +25,20 @@ describeEveryStore('look-up', (get) => {
       ownerPath: 'acme/search/ann',
       notBeforeMs: NOON - 1,
       expiresAtMs: NOON + 1,
-      rules: { models: ['gpt-4o*', 'o"3'], deniedModels: ['x'], policies: ['base'], guardrails: ['pii'] },
+      rules: {
+        ...NO_RULES,
+        models: ['gpt-4o*', 'o"3'],
+        deniedModels: ['x'],
+        policies: ['base'],
+        guardrails: ['pii'],
+        paths: ['POST /v1/*', '/v1/"models'],
+        deniedPaths: [],
+        networks: ['10.0.0.0/8', '2001:db8::/32'],
+        deniedNetworks: ['10.1.2.3'],
+        hours: ['Mon-Fri 08:00-18:00@Europe/Berlin'],
+      },
+      shadow: true,
+      labels: { team: 'search', env: "it's" },
       limits: [DAY, { ...DAY, period: 'total', zone: 'UTC', amount: 1 }],
       failMode: 'open',
     })
@@ -41,6 +55,8 @@ describeEveryStore('look-up', (get) => {
       disabled: false,
       revoked: false,
       failMode: 'open',
+      shadow: true,
+      labels: { team: 'search', env: "it's", cost: '7' },
       notBeforeMs: NOON - 1,
       expiresAtMs: NOON + 1,
       rules: draft.rules,
@@ -76,7 +92,7 @@ describeEveryStore('look-up', (get) => {
           id: expect.any(String) as string,
           path: 'acme',
           disabled: false,
-          rules: { ...NO_RULES, deniedModels: ['o1*'] },
+          rules: { ...NO_RULES, deniedModels: ['o1*'], hours: [] },
           quotas: [{ ...limit, subject: 'acme', period: 'day', zone: 'Europe/Berlin', amount: FOREVER }],
         },
       ],

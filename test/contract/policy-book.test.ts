@@ -1,10 +1,16 @@
 // Policies, guardrails and models as people manage them, on every store.
 import { expect, test } from 'vitest'
-import { NO_RULES } from '../../src/policy/policy.ts'
+import { NO_POLICY_RULES, NO_RULES } from '../../src/policy/policy.ts'
 import type { RegistryDocument } from '../../src/policy/registry.ts'
 import { aDigest, createKey, describeEveryStore } from '../support/stores.ts'
 
-const POLICY = { models: ['gpt-4o*'], deniedModels: ['o1'], guardrails: [] }
+const POLICY = {
+  ...NO_POLICY_RULES,
+  shadow: false,
+  models: ['gpt-4o*'],
+  deniedModels: ['o1'],
+  guardrails: [],
+}
 
 describeEveryStore('policies', (get) => {
   const book = () => get().store.policyBook
@@ -23,7 +29,7 @@ describeEveryStore('policies', (get) => {
     await book().createModel({ name: 'Claude-3', route: 'anthropic', guardrails: [] })
     expect(await book().listGuardrails()).toEqual(['audit', 'pii-mask'])
     expect(await book().listPolicies()).toEqual([
-      { name: 'base', version: 1, models: undefined, deniedModels: [], guardrails: ['audit'] },
+      { ...POLICY, name: 'base', version: 1, models: undefined, deniedModels: [], guardrails: ['audit'] },
       { name: 'zeta', version: 1, ...POLICY },
     ])
     expect(await book().listModels()).toEqual([

@@ -111,6 +111,7 @@ const allowed = ({ key }: { key: VirtualKey | undefined }): Decision => {
     policies: [],
     limits: [],
     failedOpen: false,
+    wouldDeny: undefined,
     near: [],
   }
 }

@@ -209,6 +209,8 @@ describe('a Deny', () => {
     owner_disabled: [403, 'false'],
     model_not_allowed: [403, 'false'],
     path_not_allowed: [403, 'false'],
+    network_not_allowed: [403, 'false'],
+    outside_hours: [403, 'false'],
     model_required: [400, 'false'],
     request_malformed: [400, 'false'],
     model_conflict: [400, 'false'],

@@ -82,10 +82,16 @@ test('TianjiLLM, an unknown guardrail: it cannot be set, not be removed while it
 
 type Bite = readonly [draft: Partial<KeyDraft>, reason: string]
 
-/** Whatever can be said about a key, by the words in which it is said, and how a request meets it; its fail mode takes an outage. */
+/**
+ * Whatever can be said about a key, by the words in which it is said, and how a request meets it; its fail mode takes an outage, shadow
+ * mode a refusal, and labels refuse nothing.
+ */
 const FIELDS: Readonly<
   Record<
-    Exclude<keyof KeyDraft, 'name' | 'ownerPath' | 'digest' | 'hint' | 'rules' | 'limits' | 'failMode'>,
+    Exclude<
+      keyof KeyDraft,
+      'name' | 'ownerPath' | 'digest' | 'hint' | 'rules' | 'limits' | 'failMode' | 'labels' | 'shadow'
+    >,
     Bite
   >
 > = {
@@ -98,6 +104,11 @@ const RULES: Readonly<Record<keyof Rules, readonly [rules: Partial<Rules>, reaso
   deniedModels: [{ deniedModels: ['LLAMA-*'] }, 'model_not_allowed'],
   policies: [{ policies: ['no-models'] }, 'model_not_allowed'],
   guardrails: [{ guardrails: ['nobody-runs-it'] }, 'policy_unresolved'],
+  paths: [{ paths: ['GET /v1/*', '/v1/chat'] }, 'path_not_allowed'],
+  deniedPaths: [{ deniedPaths: ['/V1/Chat/*'] }, 'path_not_allowed'],
+  networks: [{ networks: ['198.51.100.0/24'] }, 'network_not_allowed'],
+  deniedNetworks: [{ deniedNetworks: ['0.0.0.0/0', '::/0'] }, 'network_not_allowed'],
+  hours: [{ hours: [] }, 'outside_hours'],
 }
 
 describe('TianjiLLM, controls; langwatch #772: every field that can be set bites', () => {

@@ -168,6 +168,7 @@ describe('what it says to hold in bytes', () => {
       (nth) =>
         aStoredKey(nth, {
           rules: {
+            ...NO_RULES,
             models: [fresh('gpt-4o-mini'), fresh('claude-*')],
             deniedModels: [],
             policies: [fresh('chat')],

@@ -6,6 +6,7 @@ import { Failure } from '../../src/kernel/failure.ts'
 import type { KeyDirectoryOptions } from '../../src/keys/key-directory.ts'
 import { createKeyDirectory } from '../../src/keys/key-directory.ts'
 import { digestSecret } from '../../src/keys/secret.ts'
+import { NO_RULES } from '../../src/policy/policy.ts'
 import { createManualClock } from '../support/manual-clock.ts'
 import { createPausedKeyStore } from '../support/paused-key-store.ts'
 import { aKey } from '../support/virtual-keys.ts'
@@ -188,8 +189,7 @@ describe('bounds', () => {
     for (let n = 0; n < 50; n += 1) await fill(`key ${n}`)
     const small = directory.size().entries
     const models = Array.from({ length: 50 }, (_, n) => `some-model-name-${n}`)
-    for (let n = 0; n < 50; n += 1)
-      await fill(`big ${n}`, aKey({ rules: { models, deniedModels: [], policies: [], guardrails: [] } }))
+    for (let n = 0; n < 50; n += 1) await fill(`big ${n}`, aKey({ rules: { ...NO_RULES, models } }))
     expect(directory.size().bytes).toBeLessThanOrEqual(20_000)
     expect(directory.size().entries).toBeLessThan(small)
   })

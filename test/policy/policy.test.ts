@@ -4,15 +4,23 @@ import { describe, expect, test } from 'vitest'
 import { isModelName, matchesGlob } from '../../src/policy/glob.ts'
 import { unenforcedGuardrail } from '../../src/policy/guardrail.ts'
 import type { Rules } from '../../src/policy/policy.ts'
-import { admitsModel, NO_RULES, requirementsOf } from '../../src/policy/policy.ts'
+import { admitsModel, NO_POLICY_RULES, NO_RULES, requirementsOf } from '../../src/policy/policy.ts'
 import { createRegistry } from '../../src/policy/registry.ts'
 
 const rules = (more: Partial<Rules>): Rules => ({ ...NO_RULES, ...more })
+const NO_POLICY = { ...NO_POLICY_RULES, shadow: false }
 const registry = createRegistry(1, {
   policies: [
-    { name: 'safe', version: 3, models: ['gpt-4o*'], deniedModels: [], guardrails: ['pii-mask'] },
-    { name: 'cheap', version: 1, models: undefined, deniedModels: ['*-pro'], guardrails: [] },
-    { name: 'broken', version: 1, models: undefined, deniedModels: [], guardrails: ['gone'] },
+    {
+      ...NO_POLICY,
+      name: 'safe',
+      version: 3,
+      models: ['gpt-4o*'],
+      deniedModels: [],
+      guardrails: ['pii-mask'],
+    },
+    { ...NO_POLICY, name: 'cheap', version: 1, models: undefined, deniedModels: ['*-pro'], guardrails: [] },
+    { ...NO_POLICY, name: 'broken', version: 1, models: undefined, deniedModels: [], guardrails: ['gone'] },
   ],
   guardrails: ['pii-mask', 'toxicity'],
   models: [],
@@ -54,12 +62,14 @@ describe('model lists', () => {
 
   test('adding a holder never admits a model that was refused, and never drops a guardrail', () => {
     const globs = fc.array(fc.constantFrom('gpt-4o', 'gpt-*', '*', 'claude-*', '*-mini'), { maxLength: 3 })
-    const aRule = fc.record({
-      models: fc.option(globs, { nil: undefined }),
-      deniedModels: globs,
-      policies: fc.subarray(['safe', 'cheap']),
-      guardrails: fc.subarray(['pii-mask', 'toxicity']),
-    })
+    const aRule = fc
+      .record({
+        models: fc.option(globs, { nil: undefined }),
+        deniedModels: globs,
+        policies: fc.subarray(['safe', 'cheap']),
+        guardrails: fc.subarray(['pii-mask', 'toxicity']),
+      })
+      .map(rules)
     const model = fc.constantFrom('gpt-4o', 'gpt-4o-mini', 'claude-x', 'o3-pro')
     fc.assert(
       fc.property(

@@ -1,9 +1,10 @@
 // Windows follow each other without gap or overlap, in every zone and over every change of the clocks.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { isZone } from '../../src/kernel/local-time.ts'
 import type { Period } from '../../src/quota/quota.ts'
 import { FOREVER, PERIODS } from '../../src/quota/quota.ts'
-import { currentWindow, isZone } from '../../src/quota/window.ts'
+import { currentWindow } from '../../src/quota/window.ts'
 import { recordFigure } from '../support/figures.ts'
 
 const HOUR_MS = 3_600_000

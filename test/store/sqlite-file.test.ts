@@ -6,6 +6,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createCall } from '../../src/kernel/call.ts'
 import { createClock } from '../../src/kernel/clock.ts'
+import { NO_RULES } from '../../src/policy/policy.ts'
 import { openStore } from '../../src/store/store.ts'
 import { createKey, openSqliteStore, quotaRow } from '../support/stores.ts'
 import { until } from '../support/until.ts'
@@ -118,10 +119,7 @@ test('an open transaction of a book swallows no charge', async () => {
   const { quotas } = await createKey(opened, { limits: [DAY] })
   const [refused, charged] = await Promise.allSettled([
     opened.store.ownerBook.createOwner('acme', {
-      models: undefined,
-      deniedModels: [],
-      policies: [],
-      guardrails: [],
+      ...NO_RULES,
     }),
     opened.store.ledger.charge(quotas, 1, opened.newCall()),
   ])

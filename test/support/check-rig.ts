@@ -70,6 +70,8 @@ export const createCheckRig = async (): Promise<CheckRig> => {
   })
   const deps: CheckDeps = {
     clock,
+    forwardedForDepth: 0,
+    shadowMode: false,
     secrets,
     directory: keyDirectory,
     throttle: createSourceThrottle({ clock, perSecond: undefined, maxSources: 1 }),

@@ -17,6 +17,7 @@ export const anAllow = (more: Partial<Allow> = {}): Allow => ({
   limits: [],
   near: [],
   failedOpen: false,
+  wouldDeny: undefined,
   ...more,
 })
 

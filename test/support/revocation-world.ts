@@ -94,6 +94,8 @@ export const createRevocationWorld = (revocation: Revocation, options: Partial<K
   })
   const check = createCheck({
     clock,
+    forwardedForDepth: 0,
+    shadowMode: false,
     secrets,
     directory,
     throttle: createSourceThrottle({ clock, perSecond: undefined, maxSources: 1 }),

@@ -44,6 +44,8 @@ export const aKey = (more: Partial<VirtualKey> = {}): VirtualKey => ({
   disabled: false,
   revoked: false,
   failMode: 'closed',
+  shadow: false,
+  labels: {},
   notBeforeMs: undefined,
   expiresAtMs: undefined,
   rules: NO_RULES,

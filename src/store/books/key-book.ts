@@ -1,7 +1,7 @@
 // Virtual keys as people manage them.
 import { Rejection } from '../../kernel/failure.ts'
 import { parseOwnerPath } from '../../kernel/name.ts'
-import type { KeyBook, KeyRecord } from '../../keys/key-book.ts'
+import type { KeyBook, KeyChange, KeyRecord } from '../../keys/key-book.ts'
 import { rulesFromColumns, rulesToColumns } from '../rules-columns.ts'
 import type { BookDeps, WriteScope } from './book-database.ts'
 import { insertKeys } from './insert-keys.ts'
@@ -57,16 +57,7 @@ export const createKeyBook = ({ database, clock }: BookDeps): KeyBook => {
         refuseRevoked(key)
         const next = {
           ...key,
-          ...('name' in keyChange && keyChange.name !== undefined
-            ? { name: parseKeyName(keyChange.name) }
-            : {}),
-          ...('notBeforeMs' in keyChange ? { not_before: keyChange.notBeforeMs ?? null } : {}),
-          ...('expiresAtMs' in keyChange ? { expires_at: keyChange.expiresAtMs ?? null } : {}),
-          ...('failMode' in keyChange && keyChange.failMode !== undefined
-            ? { fail_mode: keyChange.failMode }
-            : {}),
-          ...(keyChange.shadow === undefined ? {} : { shadow: keyChange.shadow ? 1 : 0 }),
-          ...(keyChange.labels === undefined ? {} : { labels: labelsToColumn(keyChange.labels) }),
+          ...changedColumns(keyChange),
           ...rulesToColumns(mergeRules(rulesFromColumns(key), rules)),
         }
         parseLifetime(next.not_before ?? undefined, next.expires_at ?? undefined)
@@ -83,6 +74,15 @@ export const createKeyBook = ({ database, clock }: BookDeps): KeyBook => {
     revokeKey: (id) => change(id, NO_NAMES, (key) => ({ ...key, revoked_at: key.revoked_at ?? clock.now() })),
   }
 }
+
+const changedColumns = (change: KeyChange): Partial<KeyRow> => ({
+  ...(change.name === undefined ? {} : { name: parseKeyName(change.name) }),
+  ...('notBeforeMs' in change ? { not_before: change.notBeforeMs ?? null } : {}),
+  ...('expiresAtMs' in change ? { expires_at: change.expiresAtMs ?? null } : {}),
+  ...(change.failMode === undefined ? {} : { fail_mode: change.failMode }),
+  ...(change.shadow === undefined ? {} : { shadow: change.shadow ? 1 : 0 }),
+  ...(change.labels === undefined ? {} : { labels: labelsToColumn(change.labels) }),
+})
 
 const NO_NAMES = { policies: [], guardrails: [] }
 

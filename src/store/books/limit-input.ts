@@ -1,8 +1,8 @@
 // A limit as people give it, checked.
 import { Rejection } from '../../kernel/failure.ts'
+import { isZone } from '../../kernel/local-time.ts'
 import type { LimitDraft } from '../../quota/limit-book.ts'
 import { FOREVER, PERIODS, UNITS } from '../../quota/quota.ts'
-import { isZone } from '../../kernel/local-time.ts'
 
 export const parseLimit = (draft: LimitDraft): LimitDraft => {
   if (!UNITS.includes(draft.unit))

@@ -5,10 +5,11 @@ import type { OwnerBook, OwnerRecord } from '../../keys/key-book.ts'
 import { NO_LABELS } from '../../keys/virtual-key.ts'
 import type { Rules } from '../../policy/policy.ts'
 import { NO_RULES } from '../../policy/policy.ts'
+import { labelsFromColumn } from '../labels-column.ts'
 import { rulesFromColumns, rulesToColumns } from '../rules-columns.ts'
 import type { BookDeps, WriteScope } from './book-database.ts'
 import { deleteOwnerRows } from './delete-owner.ts'
-import { labelsFromColumn, labelsToColumn } from './labels-input.ts'
+import { bears, labelsToColumn } from './labels-input.ts'
 import type { OwnerRow } from './locks.ts'
 import { chainOf, lockOwnerChain, lockOwners, noSuchOwner } from './locks.ts'
 import { createPublicId, KEY_ID_PREFIX } from './public-id.ts'
@@ -52,9 +53,9 @@ export const createOwnerBook = ({ database, clock }: BookDeps): OwnerBook => ({
     return toRecord(row)
   },
 
-  listOwners: async () => {
+  listOwners: async ({ labels = {} } = {}) => {
     const rows = await database.read((db) => db.selectFrom('owner').selectAll().orderBy('path').execute())
-    return rows.map(toRecord)
+    return rows.map(toRecord).filter((owner) => bears(owner.labels, labels))
   },
 
   updateOwner: async (path, { rules = {}, labels }) => {

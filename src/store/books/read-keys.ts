@@ -2,9 +2,10 @@
 import { sql } from 'kysely'
 import { Rejection } from '../../kernel/failure.ts'
 import type { KeyFilter, KeyRecord } from '../../keys/key-book.ts'
+import { labelsFromColumn } from '../labels-column.ts'
 import { rulesFromColumns } from '../rules-columns.ts'
 import type { Database } from '../schema.ts'
-import { labelsFromColumn, labelsToColumn } from './labels-input.ts'
+import { parseLabel } from './labels-input.ts'
 import type { KeyRow } from './locks.ts'
 import { noSuchKey, noSuchOwner } from './locks.ts'
 import { isKeyId } from './public-id.ts'
@@ -48,7 +49,7 @@ export const digestOfKey = async (db: Database, id: string, nowMs: number): Prom
 export const MAX_PAGE_SIZE = 1_000
 
 export const listKeys = async (db: Database, filter: KeyFilter): Promise<readonly KeyRecord[]> => {
-  const { ownerPath, includeRevoked = false, afterId, pageSize } = filter
+  const { ownerPath, includeRevoked = false, afterId, pageSize, labels = {} } = filter
   if (!Number.isSafeInteger(pageSize) || pageSize < 1 || pageSize > MAX_PAGE_SIZE)
     throw new Rejection('invalid', `a page has 1 to ${MAX_PAGE_SIZE} keys`)
   if (ownerPath !== undefined) await requireOwner(db, ownerPath)
@@ -56,8 +57,18 @@ export const listKeys = async (db: Database, filter: KeyFilter): Promise<readonl
   if (ownerPath !== undefined) query = query.where(atOrBelow(ownerPath))
   if (!includeRevoked) query = query.where('k.revoked_at', 'is', null)
   if (afterId !== undefined) query = query.where('k.id', '>', afterId)
+  for (const [name, value] of Object.entries(labels)) query = query.where(bearing(name, value))
   return (await query.execute()).map(toRecord)
 }
+
+/** Names and values hold neither quotes nor backslashes, so the pair occurs in the column exactly when it is a label. */
+const bearing = (name: string, value: string | undefined) => {
+  parseLabel(name, value ?? ANY_VALUE)
+  const pair = `${JSON.stringify(name)}:${value === undefined ? '"' : JSON.stringify(value)}`
+  return sql<boolean>`instr(COALESCE(k.labels, ''), ${pair}) > 0`
+}
+
+const ANY_VALUE = 'any'
 
 export const toRecord = (row: KeyRow & { readonly path: string }): KeyRecord => ({
   id: row.id,

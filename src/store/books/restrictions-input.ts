@@ -14,11 +14,8 @@ export const parseRestrictions = (rules: Restrictions): Restrictions => ({
   hours: optional('hours', rules.hours, parseTimes),
 })
 
-const parsed = (
-  what: string,
-  list: readonly string[],
-  parse: (entry: string) => string,
-): readonly string[] => distinct(what, list.map(parse))
+const parsed = (what: string, list: readonly string[], parse: (entry: string) => string): readonly string[] =>
+  distinct(what, list.map(parse))
 
 const optional = (what: string, list: readonly string[] | undefined, parse: (entry: string) => string) =>
   list === undefined ? undefined : parsed(what, list, parse)
