@@ -1,5 +1,6 @@
 // An Allow as a CheckResponse of the generated code: what the prepared answers are held against.
 import type { Allow } from '../../src/check/decision.ts'
+import type { TemplateOptions } from '../../src/grpc/allow-answer-template.ts'
 import type { AllowContext } from '../../src/grpc/allow-answers.ts'
 import { factsOf } from '../../src/grpc/check-response.ts'
 import { CheckResponse } from '../../src/grpc/gen/envoy/service/auth/v3/external_auth.ts'
@@ -8,13 +9,12 @@ import { rateLimitHeaders, softLimitHeaders } from '../../src/grpc/rate-limit-he
 import { upstreamHeaders } from '../../src/grpc/upstream-headers.ts'
 
 /** Encoded. Throws when something in the Allow cannot be sent. */
-export const allowResponse = (
-  allow: Allow,
-  context: AllowContext,
-  credentialHeaders: readonly string[],
-): Buffer => {
-  const { set, remove } = upstreamHeaders(allow, credentialHeaders)
-  const limits = rateLimitHeaders(allow.limits, context.now())
+export const allowResponse = (allow: Allow, context: AllowContext, options: TemplateOptions): Buffer => {
+  const { attestor } = options
+  const nowMs = context.now()
+  const attestation = attestor?.attest(attestor.claimsOf(allow), { ...context, nowMs })
+  const { set, remove } = upstreamHeaders(allow, options, attestation)
+  const limits = rateLimitHeaders(allow.limits, nowMs)
   const value = {
     headers: overwriting(set),
     headersToRemove: remove,
