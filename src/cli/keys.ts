@@ -1,4 +1,4 @@
-// latchkey keys: create, list, show, update, disable, enable, revoke.
+// latchkey keys: list, show, update, disable, enable, revoke; the other verbs have files of their own.
 import type { Command } from 'commander'
 import { Option } from 'commander'
 import { Rejection } from '../kernel/failure.ts'
@@ -9,8 +9,9 @@ import type { CommandContext, OpenStore, StoreFlags } from './command-context.ts
 import { storeCommand, withStore } from './command-context.ts'
 import { failModeOption } from './fail-mode.ts'
 import { parseInstant } from './instant.ts'
-import { KEY_COLUMNS, keyRow } from './key-row.ts'
+import { KEY_COLUMNS, keyRow, SECRET_COLUMNS, secretRow } from './key-row.ts'
 import { addKeysCreate } from './keys-create.ts'
+import { addKeysRotate } from './keys-rotate.ts'
 import { LIMIT_COLUMNS, limitRow } from './limit-row.ts'
 import { printChanged, printList, printRecord, toJson } from './print.ts'
 import type { RulesFlags } from './rules-options.ts'
@@ -45,6 +46,7 @@ export const addKeys = (program: Command, context: CommandContext): void => {
       withStore(flags, context, (open) => showKey(id, flags, context, open)),
     )
   addKeysUpdate(keys, context)
+  addKeysRotate(keys, context)
   addChange(keys, context, 'disable', 'refuse it until it is enabled again', ({ keyBook }, id) =>
     keyBook.setKeyDisabled(id, true),
   )
@@ -140,8 +142,10 @@ const showKey = async (
 ): Promise<void> => {
   const row = keyRow(await store.keyBook.getKey(id), await store.ownerBook.listOwners(), clock.now())
   const limits = (await store.limitBook.listLimits(id)).map(limitRow)
-  if (flags.json === true) return output.line(toJson({ ...row, limits }))
+  const secrets = (await store.keyBook.secretsOf(id)).map(secretRow)
+  if (flags.json === true) return output.line(toJson({ ...row, secrets, limits }))
   printRecord(output, {}, row)
+  if (secrets.length > 1) output.line(`\n${formatTable(SECRET_COLUMNS, secrets)}`)
   if (limits.length > 0) output.line(`\n${formatTable(LIMIT_COLUMNS, limits)}`)
 }
 

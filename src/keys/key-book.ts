@@ -52,6 +52,38 @@ export type KeyFilter = Readonly<{
   pageSize: number
 }>
 
+/** A new secret for a key, whose others end after the grace. */
+export type RotationDraft = Readonly<{
+  digest: Uint8Array
+  hint: string
+  /** 0: at once. */
+  graceMs: number
+  /** Ends at once what is left of an earlier rotation's grace, which is a conflict otherwise. */
+  force: boolean
+  /** By which the same call is known when it is repeated, 32 bytes, and the salt that the secret was derived with. */
+  request?: Readonly<{ digest: Uint8Array; salt: Uint8Array }>
+}>
+
+export type Rotation = Readonly<{
+  keyId: string
+  /** Of a repeated call what the first one brought: the secret must be derived with this salt and have this digest. */
+  digest: Uint8Array
+  salt: Uint8Array | undefined
+  hint: string
+  rotatedAtMs: number
+  /** From here on the secret before is refused as one that never was. */
+  graceEndsAtMs: number
+  repeated: boolean
+}>
+
+export type LiveSecret = Readonly<{
+  hint: string
+  /** Unknown for those that an older program made. */
+  createdAtMs: number | undefined
+  /** When its grace ends; undefined for the one that stays. */
+  endsAtMs: number | undefined
+}>
+
 /** Every method validates its input, throws Rejection when it cannot be done, and changes all of it or nothing. */
 export type KeyBook = Readonly<{
   /** All drafts or none. Owner, policies and guardrails must exist. */
@@ -65,6 +97,13 @@ export type KeyBook = Readonly<{
   listKeys(filter: KeyFilter): Promise<readonly KeyRecord[]>
   updateKey(id: string, change: KeyChange): Promise<KeyRecord>
   setKeyDisabled(id: string, disabled: boolean): Promise<KeyRecord>
+  /**
+   * At most two secrets live: conflict while an earlier grace runs, unless forced, for a revoked key, and for a request that named
+   * another rotation before. A repeated request changes nothing.
+   */
+  rotateKey(id: string, draft: RotationDraft): Promise<Rotation>
+  /** The newest first; empty when none is left. */
+  secretsOf(id: string): Promise<readonly LiveSecret[]>
   /** For ever. Revoking twice is fine and keeps the first instant. A revoked key cannot be changed. */
   revokeKey(id: string): Promise<KeyRecord>
 }>

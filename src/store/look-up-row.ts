@@ -6,6 +6,8 @@ import type { QuotaRow } from '../quota/charge-plan.ts'
 import type { Quota } from '../quota/quota.ts'
 import { FOREVER, PERIODS, UNITS } from '../quota/quota.ts'
 import type { QuotaView } from '../quota/quota-view.ts'
+import type { LookUpRow } from './row-values.ts'
+import { integer, optionalInteger, text } from './row-values.ts'
 import { rulesFromColumns } from './rules-columns.ts'
 
 const KEY_COLUMNS = 'id name hint disabled revoked_at not_before expires_at fail_mode quota_id'.split(' ')
@@ -15,6 +17,7 @@ export const LOOK_UP_COLUMNS: string = [
   'r.version AS registry_version',
   '(SELECT value FROM change_counter WHERE id = 1) AS change_number',
   'CASE WHEN r.version <> ? THEN r.document END AS registry_document',
+  's.not_after AS s_not_after',
   ...KEY_COLUMNS.map((column) => `k.${column} AS k_${column}`),
   ...['k', 'a', 'b', 'c'].flatMap((table) =>
     ['models', 'denied_models', 'policies', 'guardrails'].map(
@@ -34,8 +37,6 @@ LEFT JOIN owner a ON a.id = k.owner_id
 LEFT JOIN owner b ON b.id = a.parent_id
 LEFT JOIN owner c ON c.id = b.parent_id
 WHERE r.id = 1`
-
-export type LookUpRow = Readonly<Record<string, unknown>>
 
 /** Each is [quota id, unit, period, zone, amount, used, window end, usable until]; `array` and `collect` are the dialect's functions. */
 export const limitColumns = ({ array, collect }: Readonly<{ array: string; collect: string }>): string =>
@@ -94,6 +95,7 @@ const keyFromRow = (row: LookUpRow): VirtualKey => ({
   failMode: text(row, 'k_fail_mode') === 'open' ? 'open' : 'closed',
   notBeforeMs: optionalInteger(row, 'k_not_before'),
   expiresAtMs: optionalInteger(row, 'k_expires_at'),
+  secretUntilMs: optionalInteger(row, 's_not_after'),
   rules: rulesFromColumns(rulesColumns(row, 'k')),
   quotas: quotasFromJson(row['k_limits'], 'key'),
   usabilityQuota: {
@@ -182,19 +184,3 @@ const member = <T extends string>(what: string, known: readonly T[], value: stri
 }
 
 const documentFromJson = (json: string): RegistryDocument => JSON.parse(json) as RegistryDocument
-
-const text = (row: LookUpRow, column: string): string => {
-  const value = row[column]
-  if (typeof value !== 'string') throw new TypeError(`column ${column} is not text`)
-  return value
-}
-
-const integer = (row: LookUpRow, column: string): number => {
-  const value = row[column]
-  if (typeof value !== 'number' || !Number.isSafeInteger(value))
-    throw new TypeError(`column ${column} is not a whole number`)
-  return value
-}
-
-const optionalInteger = (row: LookUpRow, column: string): number | undefined =>
-  row[column] === null ? undefined : integer(row, column)

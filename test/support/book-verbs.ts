@@ -4,7 +4,7 @@ import type { Change } from '../../src/keys/change-feed.ts'
 import { NO_RULES } from '../../src/policy/policy.ts'
 import type { Store } from '../../src/store/store.ts'
 import type { TestStore } from './stores.ts'
-import { aDraft, createKey } from './stores.ts'
+import { aDraft, aRotation, createKey } from './stores.ts'
 
 /** What is there for a verb to work on; everything of names nobody else uses. */
 export type Ground = Readonly<{
@@ -64,6 +64,12 @@ export const BOOKS: Books = {
       changes: key,
       refused: ({ store }) => store.keyBook.setKeyDisabled(NOBODY, true),
     },
+    rotateKey: {
+      carryOut: ({ store, keyId }) => store.keyBook.rotateKey(keyId, aRotation()),
+      changes: key,
+      refused: ({ store }) => store.keyBook.rotateKey(NOBODY, aRotation()),
+    },
+    secretsOf: 'reads',
     revokeKey: {
       carryOut: ({ store, keyId }) => store.keyBook.revokeKey(keyId),
       changes: key,

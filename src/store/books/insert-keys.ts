@@ -84,7 +84,15 @@ const insertRows = async (
       .insertInto('virtual_key')
       .values(chunk.map(({ row }) => row))
       .execute()
-    const secrets = chunk.map(({ draft, row }) => ({ hash: draft.digest, key_id: row.id, not_after: null }))
+    const secrets = chunk.map(({ draft, row }) => firstSecret(draft, row))
     await tx.insertInto('key_secret').values(secrets).execute()
   }
 }
+
+const firstSecret = (draft: KeyDraft, { id, hint, created_at }: KeyRow) => ({
+  hash: draft.digest,
+  key_id: id,
+  not_after: null,
+  hint,
+  created_at,
+})

@@ -7,8 +7,9 @@ import type { BookDeps, WriteScope } from './book-database.ts'
 import { insertKeys } from './insert-keys.ts'
 import { parseDraft, parseKeyName, parseLifetime } from './key-input.ts'
 import type { KeyRow, LockedKey } from './locks.ts'
-import { lockKey } from './locks.ts'
+import { lockKey, refuseRevoked } from './locks.ts'
 import { digestOfKey, findKeyByDigest, getKey, listKeys, toRecord } from './read-keys.ts'
+import { liveSecretsOf, parseRotation, rotateKey } from './rotate-key.ts'
 import { mergeRules, requireRegistered } from './rules-input.ts'
 import { mirrorKey } from './usability.ts'
 
@@ -77,6 +78,20 @@ export const createKeyBook = ({ database, clock }: BookDeps): KeyBook => {
         return { ...key, disabled: disabled ? 1 : 0 }
       }),
 
+    rotateKey: async (id, draft) => {
+      const parsed = parseRotation(draft)
+      try {
+        return await database.write((scope) => rotateKey(scope, id, parsed, clock.now))
+      } catch (error) {
+        // Of a digest, or of a request at another key at the same instant.
+        throw database.isDuplicate(error)
+          ? new Rejection('conflict', 'this secret or this idempotency key was used already')
+          : error
+      }
+    },
+
+    secretsOf: (id) => database.read(async (db) => liveSecretsOf(db, await getKey(db, id), clock.now())),
+
     revokeKey: (id) => change(id, NO_NAMES, (key) => ({ ...key, revoked_at: key.revoked_at ?? clock.now() })),
   }
 }
@@ -90,8 +105,4 @@ const writeKey = async (scope: WriteScope, locked: LockedKey): Promise<KeyRecord
   const path = locked.owners.at(-1)?.path
   if (path === undefined) throw new Error('an owner chain is never empty')
   return toRecord({ ...locked.key, path })
-}
-
-const refuseRevoked = ({ id, revoked_at }: KeyRow): void => {
-  if (revoked_at !== null) throw new Rejection('conflict', `key ${id} is revoked, for ever`)
 }
