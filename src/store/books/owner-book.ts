@@ -9,21 +9,14 @@ import type { BookDeps, WriteScope } from './book-database.ts'
 import { deleteOwnerRows } from './delete-owner.ts'
 import type { OwnerRow } from './locks.ts'
 import { chainOf, lockOwnerChain, lockOwners, noSuchOwner } from './locks.ts'
-import { createPublicId, KEY_ID_PREFIX } from './public-id.ts'
+import { parseNewOwnerPath } from './owner-input.ts'
+import { createPublicId } from './public-id.ts'
 import { mergeRules, parseRules, requireRegistered } from './rules-input.ts'
 import { mirrorOwner } from './usability.ts'
 
 export const createOwnerBook = ({ database, clock }: BookDeps): OwnerBook => ({
   createOwner: async (path, rules, options = {}) => {
-    parseOwnerPath(path)
-    if (path.startsWith(KEY_ID_PREFIX))
-      throw new Rejection(
-        'invalid',
-        `an organisation's name must not begin with ${KEY_ID_PREFIX}, as the ids of keys do`,
-      )
-    // A quota's subject is an owner's path, or this word for the key itself.
-    if (path === 'key' || path.startsWith('key/'))
-      throw new Rejection('invalid', 'an organisation cannot be named key')
+    parseNewOwnerPath(path)
     const parsed = parseRules(rules)
     const { withParents = false } = options
     for (let attempt = 1; ; attempt += 1) {
@@ -45,12 +38,12 @@ export const createOwnerBook = ({ database, clock }: BookDeps): OwnerBook => ({
       db.selectFrom('owner').selectAll().where('path', '=', path).executeTakeFirst(),
     )
     if (row === undefined) throw noSuchOwner(path)
-    return toRecord(row)
+    return ownerToRecord(row)
   },
 
   listOwners: async () => {
     const rows = await database.read((db) => db.selectFrom('owner').selectAll().orderBy('path').execute())
-    return rows.map(toRecord)
+    return rows.map(ownerToRecord)
   },
 
   updateOwner: async (path, { rules }) => {
@@ -61,7 +54,7 @@ export const createOwnerBook = ({ database, clock }: BookDeps): OwnerBook => ({
       const columns = rulesToColumns(mergeRules(rulesFromColumns(row), rules))
       await scope.tx.updateTable('owner').set(columns).where('id', '=', row.id).execute()
       scope.changed({ kind: 'owner', id: row.id })
-      return toRecord({ ...row, ...columns })
+      return ownerToRecord({ ...row, ...columns })
     })
   },
 
@@ -73,7 +66,7 @@ export const createOwnerBook = ({ database, clock }: BookDeps): OwnerBook => ({
       await scope.tx.updateTable('owner').set({ disabled: row.disabled }).where('id', '=', row.id).execute()
       await mirrorOwner(scope, [...owners.slice(0, -1), row])
       scope.changed({ kind: 'owner', id: row.id })
-      return toRecord(row)
+      return ownerToRecord(row)
     })
   },
 
@@ -115,7 +108,7 @@ const insertOwner = async (
     }
     await scope.tx.insertInto('owner').values(owner).execute()
     scope.changed({ kind: 'owner', id: owner.id })
-    if (name === path) return toRecord(owner)
+    if (name === path) return ownerToRecord(owner)
     parentId = owner.id
   }
   throw new Error(`owner ${path} was not created`)
@@ -130,7 +123,12 @@ const leafOf = (owners: readonly OwnerRow[]): OwnerRow => {
 const alreadyExists = (path: string): Rejection =>
   new Rejection('conflict', `owner ${JSON.stringify(path)} exists already`)
 
-const toRecord = (row: OwnerRow): OwnerRecord => ({
+export const ownerToColumns = ({ disabled, rules }: Pick<OwnerRecord, 'disabled' | 'rules'>) => ({
+  disabled: disabled ? 1 : 0,
+  ...rulesToColumns(rules),
+})
+
+export const ownerToRecord = (row: OwnerRow): OwnerRecord => ({
   id: row.id,
   path: row.path,
   disabled: row.disabled !== 0,

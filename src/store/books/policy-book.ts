@@ -109,7 +109,7 @@ const deleteNamed = async (
 const noSuch = (what: string, name: string): Rejection =>
   new Rejection('not_found', `${what} ${JSON.stringify(name.slice(0, 128))} does not exist`)
 
-const parsePolicy = (policy: Policy): Policy => ({
+export const parsePolicy = (policy: Policy): Policy => ({
   name: parseName('policy', policy.name),
   version: policy.version,
   models: policy.models === undefined ? undefined : parseModels(policy.models),
@@ -117,7 +117,7 @@ const parsePolicy = (policy: Policy): Policy => ({
   guardrails: parseNames('guardrail', policy.guardrails),
 })
 
-const policyToRow = ({ name, version, models, deniedModels, guardrails }: Policy) => ({
+export const policyToRow = ({ name, version, models, deniedModels, guardrails }: Policy) => ({
   name,
   version,
   models: models === undefined ? null : JSON.stringify(models),
