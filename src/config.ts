@@ -1,4 +1,7 @@
 // Flags, environment and YAML to one frozen Config; every fault is reported at once.
+import type { AttestationConfig } from './config/attestation-config.ts'
+import { attestationConfig, OF_ATTESTATIONS } from './config/attestation-config.ts'
+import { guardrailHeaderFaults } from './config/header-faults.ts'
 import type { Settings } from './config/settings.ts'
 import { settingsSchema } from './config/settings.ts'
 import type { Environment, Sourced } from './config/sources.ts'
@@ -37,6 +40,8 @@ export type Config = Readonly<{
   credentialHeaders: readonly string[]
   keyFormats: readonly SecretFormat[]
   modelHeader: string | undefined
+  guardrailHeader: string | undefined
+  attestation: AttestationConfig | undefined
   cache: Readonly<{
     maxEntries: number
     maxBytes: number
@@ -103,6 +108,12 @@ const contradictions = (settings: Settings, given: ReadonlyMap<string, Sourced>)
     faults.push(
       `${given.get('max_connection_age')?.where}: is for TCP: a connection to a socket file has no age`,
     )
+  for (const name of OF_ATTESTATIONS)
+    if (given.has(name) && settings.attestation_key_file === undefined)
+      faults.push(`${given.get(name)?.where}: needs attestation_key_file`)
+  faults.push(
+    ...guardrailHeaderFaults(settings).map((fault) => `${given.get('guardrail_header')?.where}: ${fault}`),
+  )
   faults.push(...workerFaults(settings).map((fault) => `${given.get('workers')?.where}: ${fault}`))
   if (settings.retry_horizon <= settings.check_timeout)
     faults.push('retry_horizon must be longer than check_timeout, or a retried Check may be charged twice')
@@ -126,6 +137,8 @@ const toConfig = (settings: Settings, environment: Environment): Config => ({
   credentialHeaders: settings.credential_headers,
   keyFormats: settings.key_formats,
   modelHeader: settings.model_header,
+  guardrailHeader: settings.guardrail_header,
+  attestation: attestationConfig(settings),
   cache: {
     maxEntries: settings.cache_max_entries,
     maxBytes: settings.cache_max_size,
