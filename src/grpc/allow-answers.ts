@@ -1,12 +1,13 @@
 // The encoded answer to an Allow, put together from what was prepared when its key was first answered.
 import type { AuthRequest } from '../check/auth-request.ts'
 import type { Allow } from '../check/decision.ts'
+import { PROTOCOLS_HEADER, protocolsWithoutKey } from '../check/websocket-protocols.ts'
 import type { Budget } from './allow-answer-budget.ts'
 import { budgetOf, NO_BUDGET, writeBudget } from './allow-answer-budget.ts'
 import { createAllowTemplates } from './allow-answer-memory.ts'
 import type { AllowTemplate, TemplateOptions } from './allow-answer-template.ts'
 import { BEFORE_OK, beforeId, createAllowTemplate } from './allow-answer-template.ts'
-import { overwritingHeader, structEntry, TAG, varintLength, writeVarint } from './answer-bytes.ts'
+import { field, overwritingHeader, structEntry, TAG, varintLength, writeVarint } from './answer-bytes.ts'
 import type { Attestor } from './attestation.ts'
 import { DECISION_ID_LENGTH } from './decision-id.ts'
 import { ATTESTATION_HEADER } from './upstream-headers.ts'
@@ -18,7 +19,7 @@ export type AllowContext = Readonly<{
   now(): number
   /** Decided on what was remembered of a key while the store did not answer. */
   stale: boolean
-  /** Whose id an attestation tells. */
+  /** Whose id an attestation tells, and whose subprotocols may hold a key. */
   request: Pick<AuthRequest, 'headers'> | undefined
 }>
 
@@ -30,6 +31,7 @@ export type AllowAnswers = (allow: Allow, context: AllowContext) => Buffer
  */
 export const createAllowAnswers = (options: TemplateOptions): AllowAnswers => {
   const { attestor } = options
+  const protocolsMayHoldKey = options.credentialHeaders.includes(PROTOCOLS_HEADER)
   const templateOf = createAllowTemplates((allow) => createAllowTemplate(allow, options), MEMORY)
   return (allow, context) => {
     const { decisionId, now, stale } = context
@@ -37,9 +39,10 @@ export const createAllowAnswers = (options: TemplateOptions): AllowAnswers => {
     const template = templateOf(allow)
     const { failedOpen, limits, near } = allow
     const isLimited = limits.length > 0 || near.length > 0
-    if (stale || failedOpen || isLimited || attestor !== undefined)
+    const protocols = protocolsMayHoldKey ? protocolsOf(context) : ''
+    if (stale || failedOpen || isLimited || attestor !== undefined || protocols !== '')
       return varied(template, {
-        attestation: attestor === undefined ? '' : attestationOf(attestor, template, context),
+        added: (attestor === undefined ? '' : attestationOf(attestor, template, context)) + protocols,
         budget: isLimited ? budgetOf(allow, now()) : NO_BUDGET,
         later: laterFacts(stale, failedOpen),
         decisionId,
@@ -63,15 +66,24 @@ const attestationOf = (
   return overwritingHeader(TAG.okResponse.headers, ATTESTATION_HEADER, token)
 }
 
-/** Strings of bytes. */
-type Variation = Readonly<{ attestation: string; budget: Budget; later: string; decisionId: string }>
+/** Set without the key that stands in it, or removed when there is nothing else. */
+const protocolsOf = ({ request }: AllowContext): string => {
+  const lines = request?.headers.get(PROTOCOLS_HEADER)
+  const left = lines === undefined ? undefined : protocolsWithoutKey(lines)
+  if (left === undefined) return ''
+  if (left === '') return field(TAG.okResponse.headersToRemove, PROTOCOLS_HEADER)
+  return overwritingHeader(TAG.okResponse.headers, PROTOCOLS_HEADER, left)
+}
+
+/** Strings of bytes. `added`: headers that are set behind the prepared ones, removed before those. */
+type Variation = Readonly<{ added: string; budget: Budget; later: string; decisionId: string }>
 
 /** Part after part goes to its place: what is joined as a string first is copied once more, and thrown away. */
 const varied = (
   { plain, okFrom, signedAt, okTo, idAt, factsFrom }: AllowTemplate,
-  { attestation, budget, later, decisionId }: Variation,
+  { added, budget, later, decisionId }: Variation,
 ): Buffer => {
-  const okLength = okTo - okFrom + attestation.length + budget.length
+  const okLength = okTo - okFrom + added.length + budget.length
   const metadata = later === '' ? '' : beforeId(plain.length - factsFrom + later.length)
   const metadataLength = later === '' ? idAt - okTo : metadata.length
   const okAt = BEFORE_OK.length + varintLength(okLength)
@@ -83,10 +95,10 @@ const varied = (
   plain.copy(answer, 0, 0, BEFORE_OK.length)
   writeVarint(okLength, answer, BEFORE_OK.length)
   const budgetAt = metadataAt - budget.length
-  if (attestation === '') plain.copy(answer, okAt, okFrom, okTo)
+  if (added === '') plain.copy(answer, okAt, okFrom, okTo)
   else {
     plain.copy(answer, okAt, okFrom, signedAt)
-    answer.write(attestation, okAt + signedAt - okFrom, 'latin1')
+    answer.write(added, okAt + signedAt - okFrom, 'latin1')
     plain.copy(answer, budgetAt - (okTo - signedAt), signedAt, okTo)
   }
   writeBudget(budget, answer, budgetAt)

@@ -1,13 +1,14 @@
 // What the model server may rely on: on every Allow each header that is ours is set, or removed with what the
 // client planted.
 import type { Allow } from '../check/decision.ts'
+import { PROTOCOLS_HEADER } from '../check/websocket-protocols.ts'
 import type { Headers } from './header-options.ts'
 
 export type UpstreamHeaders = Readonly<{ set: Headers; remove: readonly string[] }>
 
 /** Lower-case names. */
 export type HeaderNames = Readonly<{
-  /** All of them are removed, whichever carried the key. */
+  /** All of them are removed, whichever carried the key; of the subprotocols of a websocket the key alone, request by request. */
   credentialHeaders: readonly string[]
   /** Says what x-latchkey-guardrails says once more. */
   guardrailHeader?: string | undefined
@@ -21,6 +22,7 @@ export const upstreamHeaders = (
 ): UpstreamHeaders => {
   const set = new Map<string, string>()
   const remove = new Set([...credentialHeaders, 'x-envoy-auth-failure-mode-allowed'])
+  remove.delete(PROTOCOLS_HEADER)
   const values = OWN_HEADERS.map(([name, textOf]) => [name, textOf(allow)] as const)
   if (guardrailHeader !== undefined) values.push([guardrailHeader, guardrailsOf(allow)])
   for (const [name, value] of [...values, [ATTESTATION_HEADER, attestation] as const]) {

@@ -14,7 +14,13 @@ import { recordFigure } from '../support/figures.ts'
 import { aKey, anOwner, aQuota, aState } from '../support/virtual-keys.ts'
 
 const NOW_MS = Date.UTC(2026, 10, 21, 12, 0, 0)
-const CREDENTIAL_HEADERS = ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key']
+const CREDENTIAL_HEADERS = [
+  'authorization',
+  'x-api-key',
+  'api-key',
+  'x-goog-api-key',
+  'sec-websocket-protocol',
+]
 const PROVING = process.env['LATCHKEY_PROVE'] === '1'
 
 const contextOf = (more: Partial<AllowContext> = {}): AllowContext => ({
@@ -76,14 +82,35 @@ const known = fc
   })
   .map(anAllow)
 
+/** Of a websocket, rarely: with a key among them, alone, or without one. */
+const protocols = fc.oneof(
+  { weight: 3, arbitrary: fc.constant([]) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .array(
+        fc
+          .array(fc.constantFrom('realtime', 'openai-insecure-api-key.lk_x', 'p'.repeat(130)), {
+            minLength: 1,
+            maxLength: 3,
+          })
+          .map((entries) => entries.join(', ')),
+        { minLength: 1, maxLength: 2 },
+      )
+      .map((lines) => [['sec-websocket-protocol', lines] as const]),
+  },
+)
+
 const asked = fc.tuple(
   fc.oneof({ weight: 9, arbitrary: known }, { weight: 1, arbitrary: arbitraryAllow }),
   fc.record({
     stale: fc.boolean(),
     decisionId: fc.uuid().map((uuid) => `dec_${uuid}`),
     request: fc
-      .option(fc.array(fc.string({ maxLength: 130 }), { maxLength: 2 }), { nil: undefined })
-      .map((ids) => ids && { headers: new Map([['x-request-id', ids]]) }),
+      .option(fc.tuple(fc.array(fc.string({ maxLength: 130 }), { maxLength: 2 }), protocols), {
+        nil: undefined,
+      })
+      .map((told) => told && { headers: new Map([['x-request-id', told[0]], ...told[1]]) }),
   }),
 )
 
