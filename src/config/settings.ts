@@ -34,6 +34,9 @@ export const settingsSchema = z.strictObject({
   transport: choice('lane', 'grpc-js')
     .prefault('lane')
     .describe('what carries Checks: lane, or grpc-js, to which TLS and what is beyond loopback go anyway'),
+  reflection: choice('off', 'on')
+    .prefault('off')
+    .describe('whether tools such as grpcurl may ask which calls there are; needs grpc-js to carry Checks'),
   workers: wholeNumber(1, 64)
     .prefault('1')
     .describe(
@@ -80,8 +83,10 @@ export const settingsSchema = z.strictObject({
       'when the answer cannot be known: in_band 503, or grpc_error or error_response (Envoy 1.37), which leave it to Envoy',
     ),
   credential_headers: headerNames()
-    .prefault('authorization,x-api-key,api-key,x-goog-api-key')
-    .describe('headers that may carry a key; all of them are removed on Allow'),
+    .prefault('authorization,x-api-key,api-key,x-goog-api-key,sec-websocket-protocol')
+    .describe(
+      'headers that may carry a key; all of them are removed on Allow, of sec-websocket-protocol only the key',
+    ),
   key_formats: keyFormats()
     .prefault('lk_:39:crc32')
     .describe('accepted key formats, prefix:length:checksum; the first one mints'),
