@@ -84,6 +84,25 @@ export type LiveSecret = Readonly<{
   endsAtMs: number | undefined
 }>
 
+export type BulkRevocation = Readonly<{
+  revoked: readonly string[]
+  /** Not revoked yet: ask again. */
+  remaining: number
+}>
+
+/** A key that expires, or a secret of one whose grace ends. */
+export type Expiring = Readonly<{
+  what: 'key' | 'secret'
+  keyId: string
+  name: string
+  ownerPath: string
+  hint: string
+  endsAtMs: number
+}>
+
+/** Up to and with `untilMs`; `ownerPath` includes what is below it. */
+export type ExpiringFilter = Readonly<{ untilMs: number; ownerPath?: string }>
+
 /** Every method validates its input, throws Rejection when it cannot be done, and changes all of it or nothing. */
 export type KeyBook = Readonly<{
   /** All drafts or none. Owner, policies and guardrails must exist. */
@@ -106,6 +125,10 @@ export type KeyBook = Readonly<{
   secretsOf(id: string): Promise<readonly LiveSecret[]>
   /** For ever. Revoking twice is fine and keeps the first instant. A revoked key cannot be changed. */
   revokeKey(id: string): Promise<KeyRecord>
+  /** Of the owner and all below it, at most 10,000 at once; conflict, and none revoked, when there are not as many as expected. */
+  revokeKeysOf(filter: Readonly<{ ownerPath: string; expected: number | undefined }>): Promise<BulkRevocation>
+  /** The next to end first. */
+  listExpiring(filter: ExpiringFilter): Promise<readonly Expiring[]>
 }>
 
 export type OwnerBook = Readonly<{

@@ -70,6 +70,12 @@ export const BOOKS: Books = {
       refused: ({ store }) => store.keyBook.rotateKey(NOBODY, aRotation()),
     },
     secretsOf: 'reads',
+    listExpiring: 'reads',
+    revokeKeysOf: {
+      carryOut: ({ store, path }) => store.keyBook.revokeKeysOf({ ownerPath: path, expected: 1 }),
+      changes: owner,
+      refused: ({ store, path }) => store.keyBook.revokeKeysOf({ ownerPath: path, expected: 7 }),
+    },
     revokeKey: {
       carryOut: ({ store, keyId }) => store.keyBook.revokeKey(keyId),
       changes: key,

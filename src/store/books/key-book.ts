@@ -4,11 +4,13 @@ import { parseOwnerPath } from '../../kernel/name.ts'
 import type { KeyBook, KeyRecord } from '../../keys/key-book.ts'
 import { rulesFromColumns, rulesToColumns } from '../rules-columns.ts'
 import type { BookDeps, WriteScope } from './book-database.ts'
+import { listExpiring } from './expiring.ts'
 import { insertKeys } from './insert-keys.ts'
 import { parseDraft, parseKeyName, parseLifetime } from './key-input.ts'
 import type { KeyRow, LockedKey } from './locks.ts'
 import { lockKey, refuseRevoked } from './locks.ts'
 import { digestOfKey, findKeyByDigest, getKey, listKeys, toRecord } from './read-keys.ts'
+import { revokeKeysOf } from './revoke-keys.ts'
 import { liveSecretsOf, parseRotation, rotateKey } from './rotate-key.ts'
 import { mergeRules, requireRegistered } from './rules-input.ts'
 import { mirrorKey } from './usability.ts'
@@ -91,6 +93,16 @@ export const createKeyBook = ({ database, clock }: BookDeps): KeyBook => {
     },
 
     secretsOf: (id) => database.read(async (db) => liveSecretsOf(db, await getKey(db, id), clock.now())),
+
+    revokeKeysOf: async (filter) => {
+      parseOwnerPath(filter.ownerPath)
+      return database.write((scope) => revokeKeysOf(scope, filter, clock.now))
+    },
+
+    listExpiring: async (filter) => {
+      if (filter.ownerPath !== undefined) parseOwnerPath(filter.ownerPath)
+      return database.read((db) => listExpiring(db, filter, clock.now()))
+    },
 
     revokeKey: (id) => change(id, NO_NAMES, (key) => ({ ...key, revoked_at: key.revoked_at ?? clock.now() })),
   }
