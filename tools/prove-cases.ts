@@ -54,7 +54,7 @@ export const CASES: readonly Case[] = [
   {
     name: 'operation',
     guarantee: 'Configuration, command line, start and stop, the packed tarball, the files of the repository',
-    files: ['test/config', 'test/cli', 'test/app', 'test/repo'],
+    files: ['test/config', 'test/cli', 'test/doctor', 'test/app', 'test/repo'],
   },
   {
     name: 'secrets',

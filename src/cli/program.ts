@@ -5,6 +5,7 @@ import { redacted } from '../kernel/redacted.ts'
 import type { CommandContext } from './command-context.ts'
 import { addDatabaseAccounts } from './database-accounts.ts'
 import { addDemo } from './demo-command.ts'
+import { addDoctor } from './doctor.ts'
 import type { ExitCode } from './exit-code.ts'
 import { exitCodeOf, explainError } from './exit-code.ts'
 import { addExplain } from './explain.ts'
@@ -54,6 +55,7 @@ export const createProgram = (context: CommandContext): Command => {
   addModels(program, context)
   addLimits(program, context)
   addExplain(program, context)
+  addDoctor(program, context)
   return program
 }
 
