@@ -133,6 +133,7 @@ const start = async (
 const serverOptions = (config: Config, attestor: Attestor | undefined): GrpcServerOptions => ({
   listen: config.listen,
   transport: config.transport,
+  reflection: config.reflection,
   socketMode: config.socket.mode,
   socketGroup: config.socket.group,
   tls: config.tls,

@@ -2,6 +2,7 @@
 import type { AttestationConfig } from './config/attestation-config.ts'
 import { attestationConfig, OF_ATTESTATIONS } from './config/attestation-config.ts'
 import { guardrailHeaderFaults } from './config/header-faults.ts'
+import { reflectionFaults } from './config/reflection-faults.ts'
 import type { Settings } from './config/settings.ts'
 import { settingsSchema } from './config/settings.ts'
 import type { Environment, Sourced } from './config/sources.ts'
@@ -24,6 +25,7 @@ export type Config = Readonly<{
   /** `unix:PATH` or `HOST:PORT` */
   listen: string
   transport: Settings['transport']
+  reflection: boolean
   /** Processes that serve, each at its own `workerAddress` of `listen`. */
   workers: number
   socket: Readonly<{ mode: number; group: string | undefined }>
@@ -114,6 +116,7 @@ const contradictions = (settings: Settings, given: ReadonlyMap<string, Sourced>)
   faults.push(
     ...guardrailHeaderFaults(settings).map((fault) => `${given.get('guardrail_header')?.where}: ${fault}`),
   )
+  faults.push(...reflectionFaults(settings).map((fault) => `${given.get('reflection')?.where}: ${fault}`))
   faults.push(...workerFaults(settings).map((fault) => `${given.get('workers')?.where}: ${fault}`))
   if (settings.retry_horizon <= settings.check_timeout)
     faults.push('retry_horizon must be longer than check_timeout, or a retried Check may be charged twice')
@@ -124,6 +127,7 @@ const toConfig = (settings: Settings, environment: Environment): Config => ({
   databaseUrl: settings.database_url,
   listen: settings.listen,
   transport: settings.transport,
+  reflection: settings.reflection === 'on',
   workers: settings.workers,
   socket: { mode: settings.socket_mode, group: settings.socket_group },
   tls: tlsConfig(settings),

@@ -21,6 +21,7 @@ import { aSigningKey, pemOf } from '../support/attestations.ts'
 import { createAuthority, createCertificate } from '../support/certificates.ts'
 import { aDirectory, onClose } from '../support/closing.ts'
 import { samplesOf, sumIn } from '../support/metrics-page.ts'
+import { servicesAt } from '../support/reflection-client.ts'
 import { channelOf, tlsFiles } from '../support/tls-rig.ts'
 import { until } from '../support/until.ts'
 
@@ -97,6 +98,20 @@ describe('where it stands', () => {
     expect(await carriedBy({ transport: 'lane' })).toBe('lane')
     expect(await carriedBy({ transport: 'grpc-js' })).toBe('grpc-js')
   })
+
+  bites(
+    ['reflection'],
+    'the server tells which services it has, or that it does not know that call',
+    async () => {
+      const on = await anApp({ reflection: 'on', transport: 'grpc-js' })
+      expect(await servicesAt(on.app.address)).toContain('envoy.service.auth.v3.Authorization')
+      const off = await anApp({ transport: 'grpc-js' })
+      await expect(servicesAt(off.app.address)).rejects.toMatchObject({ code: status.UNIMPLEMENTED })
+      await expect(anApp({ reflection: 'on', transport: 'lane' })).rejects.toThrow(
+        /reflection: .* transport grpc-js/,
+      )
+    },
+  )
 
   bites(
     ['tls_cert_file', 'tls_key_file', 'tls_client_ca_file'],
