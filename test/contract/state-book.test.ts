@@ -189,6 +189,8 @@ describeEveryStore('a configuration as a whole', (get) => {
       ['guardrail', 'new', undefined, undefined],
       ['limit', 'requests/hour on acme', undefined, undefined],
       ['limit', 'requests/day on acme', undefined, undefined],
+      ['policy', 'p', 'guardrails', 'ok'],
+      ['owner', 'a/b/c/d', 'path', 'a/b/c'],
     ])
     const ghosts = {
       ...STATE,

@@ -1,12 +1,6 @@
 // Everything that is configured, except keys, read and written whole.
 import { Rejection } from '../../kernel/failure.ts'
-import type {
-  Applied,
-  ApplyOptions,
-  DeclaredState,
-  StateBook,
-  StateFault,
-} from '../../keys/declared-state.ts'
+import type { Applied, ApplyOptions, StateBook, StateFault } from '../../keys/declared-state.ts'
 import { StateFaults } from '../../keys/declared-state.ts'
 import { toldPlan } from '../../keys/state-differences.ts'
 import type { Plan } from '../../keys/state-plan.ts'
@@ -19,6 +13,7 @@ import { lockRegistry } from './locks.ts'
 import { usedByKeys } from './named-by.ts'
 import type { StateRows } from './read-state.ts'
 import { readStateRows } from './read-state.ts'
+import type { ParsedState } from './state-input.ts'
 import { parseState, tooManyLimits } from './state-input.ts'
 import { writeOwners } from './write-owners.ts'
 import { deleteRegistered, writeRegistered } from './write-registered.ts'
@@ -32,10 +27,10 @@ export const createStateBook = ({ database, clock }: BookDeps): StateBook => ({
     }),
 
   applyState: async (state, options) => {
-    const declared = parseState(state)
+    const parsed = parseState(state)
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await database.write((scope) => apply(scope, declared, options, clock.now()))
+        return await database.write((scope) => apply(scope, parsed, options, clock.now()))
       } catch (error) {
         // Another process made an owner of that path at the same instant: there was no row to lock yet. Now there is.
         if (!database.isDuplicate(error) || attempt >= MAX_ATTEMPTS) throw error
@@ -48,7 +43,7 @@ const MAX_ATTEMPTS = 4
 
 const apply = async (
   scope: WriteScope,
-  declared: DeclaredState,
+  { declared, faults }: ParsedState,
   { prune, dryRun }: ApplyOptions,
   nowMs: number,
 ): Promise<Applied> => {
@@ -56,7 +51,7 @@ const apply = async (
   await lockAllOwners(scope)
   const rows = await readStateRows(scope.tx)
   const plan = planOf(rows.state, declared, { prune })
-  await refuse(scope, rows, declared, plan)
+  await refuse(scope, rows, { declared, faults }, plan)
   if (!dryRun) {
     await writeRegistered(scope, plan)
     await writeOwners(scope, rows, plan, nowMs)
@@ -68,15 +63,22 @@ const apply = async (
 const refuse = async (
   { tx }: WriteScope,
   { state }: StateRows,
-  declared: DeclaredState,
+  { declared, faults }: ParsedState,
   plan: Plan,
 ): Promise<void> => {
-  const { faults, conflicts } = brokenReferences(state, declared, plan)
-  const all = [...faults, ...crowdedOwners(state.owners, plan)]
+  const references = brokenReferences(state, declared, plan)
+  const isTold = new Set(faults.map(placeOf))
+  const all = [
+    ...faults,
+    ...references.faults.filter((fault) => !isTold.has(placeOf(fault))),
+    ...crowdedOwners(state.owners, plan),
+  ]
   if (all.length > 0) throw new StateFaults(all)
-  const inUse = [...conflicts, ...(await usedByKeys(tx, plan))]
+  const inUse = [...references.conflicts, ...(await usedByKeys(tx, plan))]
   if (inUse.length > 0) throw new Rejection('conflict', `nothing was changed: ${inUse.join('; ')}`)
 }
+
+const placeOf = ({ kind, name, field, entry }: StateFault): string => [kind, name, field, entry].join('\n')
 
 /** What is declared and what is left of an owner's limits may together be too many. */
 const crowdedOwners = (

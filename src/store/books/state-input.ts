@@ -8,7 +8,6 @@ import type {
   ObjectName,
   StateFault,
 } from '../../keys/declared-state.ts'
-import { StateFaults } from '../../keys/declared-state.ts'
 import { limitName } from '../../keys/state-plan.ts'
 import type { Model } from '../../policy/model-catalogue.ts'
 import { NO_RULES } from '../../policy/policy.ts'
@@ -20,10 +19,15 @@ import { parseNewOwnerPath } from './owner-input.ts'
 import { parsePolicy } from './policy-book.ts'
 import { parseModelName, parseRules } from './rules-input.ts'
 
-/** The same state with its lists free of duplicates. Throws StateFaults. */
-export const parseState = (state: DeclaredState): DeclaredState => {
+export type ParsedState = Readonly<{
+  /** The same state with its lists free of duplicates; what is faulty is as it was. */
+  declared: DeclaredState
+  faults: readonly StateFault[]
+}>
+
+export const parseState = (state: DeclaredState): ParsedState => {
   const faults: StateFault[] = []
-  const parsed: DeclaredState = {
+  const declared: DeclaredState = {
     guardrails: state.guardrails,
     policies: state.policies?.map((policy) => policyIn(faults, policy)),
     models: state.models?.map((model) => modelIn(faults, model)),
@@ -48,8 +52,7 @@ export const parseState = (state: DeclaredState): DeclaredState => {
     ),
     ...(state.owners ?? []).flatMap(limitFaults),
   )
-  if (faults.length > 0) throw new StateFaults(faults)
-  return parsed
+  return { declared, faults }
 }
 
 const policyIn = (faults: StateFault[], policy: PolicyDraft): PolicyDraft => {
