@@ -102,6 +102,13 @@ export const CASES: readonly Case[] = [
     environment: { LATCHKEY_TEST_ENVOYS: 'all', LATCHKEY_TEST_TRANSPORT: 'grpc-js' },
   },
   {
+    name: 'sdks',
+    guarantee:
+      'The official SDKs of OpenAI, Anthropic and Google, in JavaScript and Python, through every tested Envoy: their own class for each refusal, no useless request, streams',
+    files: ['test/sdks'],
+    environment: { LATCHKEY_TEST_ENVOYS: 'all' },
+  },
+  {
     name: 'races',
     guarantee: 'Exactly 20,000 are admitted with 4 processes × 256 concurrent Checks, 20 times',
     files: ['test/chaos/exact-quota.test.ts'],
