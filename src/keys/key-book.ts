@@ -1,4 +1,5 @@
 // The management port for keys and owners.
+import { Rejection } from '../kernel/failure.ts'
 import type { Rules } from '../policy/policy.ts'
 import type { LimitDraft } from '../quota/limit-book.ts'
 import type { FailMode } from './virtual-key.ts'
@@ -23,6 +24,8 @@ export type KeyDraft = Readonly<{
   limits: readonly LimitDraft[]
   /** Closed unless told otherwise. */
   failMode?: FailMode
+  /** Of a key that comes from elsewhere. */
+  disabled?: boolean
 }>
 
 export type KeyRecord = Readonly<{
@@ -90,6 +93,33 @@ export type BulkRevocation = Readonly<{
   remaining: number
 }>
 
+export type ImportOptions = Readonly<{
+  /** Owners that are missing are made, with those above them. */
+  createOwners: boolean
+  /** Everything is tried, and nothing written. */
+  dryRun: boolean
+}>
+
+export type Imported = Readonly<{
+  created: number
+  /** Drafts whose secret is a key's already: nothing of that key changes. */
+  unchanged: readonly number[]
+  ownersCreated: readonly string[]
+}>
+
+/** A draft that cannot be imported, by its place among them. */
+export type ImportFault = Readonly<{ index: number; sentence: string }>
+
+/** Nothing was imported; every fault is named. */
+export class ImportRefused extends Rejection {
+  readonly faults: readonly ImportFault[]
+
+  constructor(faults: readonly ImportFault[], drafts: number) {
+    super('conflict', `${faults.length} faults in ${drafts} keys; nothing was imported`)
+    this.faults = faults
+  }
+}
+
 /** A key that expires, or a secret of one whose grace ends. */
 export type Expiring = Readonly<{
   what: 'key' | 'secret'
@@ -107,6 +137,8 @@ export type ExpiringFilter = Readonly<{ untilMs: number; ownerPath?: string }>
 export type KeyBook = Readonly<{
   /** All drafts or none. Owner, policies and guardrails must exist. */
   createKeys(drafts: readonly KeyDraft[]): Promise<readonly KeyRecord[]>
+  /** At most 10,000, all or none; throws ImportRefused with every fault. Whatever is there already stays as it is. */
+  importKeys(drafts: readonly KeyDraft[], options: ImportOptions): Promise<Imported>
   getKey(id: string): Promise<KeyRecord>
   /** The key a secret belongs to, for explain; undefined when there is none. */
   findKeyByDigest(digest: Uint8Array): Promise<KeyRecord | undefined>

@@ -54,6 +54,16 @@ export const BOOKS: Books = {
         return store.keyBook.createKeys([draft, draft])
       },
     },
+    importKeys: {
+      carryOut: ({ store, fresh }) =>
+        store.keyBook.importKeys([aDraft({ ownerPath: `${fresh}/team` })], {
+          createOwners: true,
+          dryRun: false,
+        }),
+      changes: () => [ANY_OWNER, ANY_OWNER, { kind: 'new_keys' }],
+      refused: ({ store, fresh }) =>
+        store.keyBook.importKeys([aDraft({ ownerPath: fresh })], { createOwners: false, dryRun: false }),
+    },
     updateKey: {
       carryOut: ({ store, keyId }) => store.keyBook.updateKey(keyId, { name: 'other' }),
       changes: key,

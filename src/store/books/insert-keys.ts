@@ -49,7 +49,7 @@ const keyRow = (draft: KeyDraft, ownerId: string, nowMs: number): Omit<KeyRow, '
   owner_id: ownerId,
   name: draft.name,
   hint: draft.hint,
-  disabled: 0,
+  disabled: draft.disabled === true ? 1 : 0,
   revoked_at: null,
   not_before: draft.notBeforeMs ?? null,
   expires_at: draft.expiresAtMs ?? null,

@@ -5,6 +5,7 @@ import type { KeyBook, KeyRecord } from '../../keys/key-book.ts'
 import { rulesFromColumns, rulesToColumns } from '../rules-columns.ts'
 import type { BookDeps, WriteScope } from './book-database.ts'
 import { listExpiring } from './expiring.ts'
+import { importKeys, parseImport } from './import-keys.ts'
 import { insertKeys } from './insert-keys.ts'
 import { parseDraft, parseKeyName, parseLifetime } from './key-input.ts'
 import type { KeyRow, LockedKey } from './locks.ts'
@@ -41,6 +42,18 @@ export const createKeyBook = ({ database, clock }: BookDeps): KeyBook => {
       } catch (error) {
         throw database.isDuplicate(error)
           ? new Rejection('conflict', 'a key with this secret exists already')
+          : error
+      }
+    },
+
+    importKeys: async (drafts, options) => {
+      const parsed = parseImport(drafts)
+      try {
+        return await database.write((scope) => importKeys(scope, parsed, options, clock.now))
+      } catch (error) {
+        // Another process made the same key or owner at the same instant.
+        throw database.isDuplicate(error)
+          ? new Rejection('conflict', 'somebody made one of these keys or owners meanwhile; import again')
           : error
       }
     },

@@ -83,7 +83,7 @@ export const createOwnerBook = ({ database, clock }: BookDeps): OwnerBook => ({
 /** Each attempt that meets a duplicate finds one owner more of at most three. */
 const MAX_ATTEMPTS = 4
 
-const insertOwner = async (
+export const insertOwner = async (
   scope: WriteScope,
   { path, rules, withParents, nowMs }: { path: string; rules: Rules; withParents: boolean; nowMs: number },
 ): Promise<OwnerRecord> => {
