@@ -1,8 +1,10 @@
 // The composition root: Config in, running App out. Things are built here and in app/ only, in the order in which they start.
 import { createDecision } from './app/decision.ts'
 import { createOverloadGuards } from './app/overload-guards.ts'
+import { startAttestation } from './app/start-attestation.ts'
 import { readVersion } from './config/version.ts'
 import type { Config } from './config.ts'
+import type { Attestor } from './grpc/attestation.ts'
 import type { GrpcServerOptions } from './grpc/server.ts'
 import { startGrpcServer } from './grpc/server.ts'
 import { createCall, withinDeadline } from './kernel/call.ts'
@@ -95,6 +97,8 @@ const start = async (
   const deps = { store, keyStore, clock, chargeMetrics, log }
   const { directory, check } = createDecision(config, deps, lifecycle)
 
+  const { attestor, documents } = await startAttestation(config, log, lifecycle)
+
   let serving = false
   const components = async () => ({ store: await storeComponent(store, clock), serving: { ok: serving } })
   const own: HealthDeps = { components, renderMetrics: telemetry.renderMetrics }
@@ -102,10 +106,10 @@ const start = async (
   const health =
     config.healthListen === undefined
       ? undefined
-      : await startHealthListener({ listen: config.healthListen }, told)
+      : await startHealthListener({ listen: config.healthListen, documents }, told)
   if (health !== undefined) lifecycle.onClose('health listener', health.close)
 
-  const grpc = await startGrpcServer(serverOptions(config), { ...guards, check, clock, log })
+  const grpc = await startGrpcServer(serverOptions(config, attestor), { ...guards, check, clock, log })
   lifecycle.onClose('check server', async () => {
     serving = false
     await grpc.drain()
@@ -126,9 +130,10 @@ const start = async (
   return { address: grpc.address, healthAddress: health?.address, store, directory, stop: lifecycle.close }
 }
 
-const serverOptions = (config: Config): GrpcServerOptions => ({
+const serverOptions = (config: Config, attestor: Attestor | undefined): GrpcServerOptions => ({
   listen: config.listen,
   transport: config.transport,
+  reflection: config.reflection,
   socketMode: config.socket.mode,
   socketGroup: config.socket.group,
   tls: config.tls,
@@ -140,6 +145,8 @@ const serverOptions = (config: Config): GrpcServerOptions => ({
   checkTimeoutMs: config.checkTimeoutMs,
   failureAnswer: config.failureAnswer,
   credentialHeaders: config.credentialHeaders,
+  guardrailHeader: config.guardrailHeader,
+  attestor,
 })
 
 /**

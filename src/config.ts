@@ -1,4 +1,8 @@
 // Flags, environment and YAML to one frozen Config; every fault is reported at once.
+import type { AttestationConfig } from './config/attestation-config.ts'
+import { attestationConfig, OF_ATTESTATIONS } from './config/attestation-config.ts'
+import { guardrailHeaderFaults } from './config/header-faults.ts'
+import { reflectionFaults } from './config/reflection-faults.ts'
 import type { Settings } from './config/settings.ts'
 import { settingsSchema } from './config/settings.ts'
 import type { Environment, Sourced } from './config/sources.ts'
@@ -21,6 +25,7 @@ export type Config = Readonly<{
   /** `unix:PATH` or `HOST:PORT` */
   listen: string
   transport: Settings['transport']
+  reflection: boolean
   /** Processes that serve, each at its own `workerAddress` of `listen`. */
   workers: number
   socket: Readonly<{ mode: number; group: string | undefined }>
@@ -40,6 +45,8 @@ export type Config = Readonly<{
   /** Entry of x-forwarded-for, from its end; 0: none. */
   forwardedForDepth: number
   shadow: Readonly<{ mode: boolean; header: boolean }>
+  guardrailHeader: string | undefined
+  attestation: AttestationConfig | undefined
   cache: Readonly<{
     maxEntries: number
     maxBytes: number
@@ -106,6 +113,13 @@ const contradictions = (settings: Settings, given: ReadonlyMap<string, Sourced>)
     faults.push(
       `${given.get('max_connection_age')?.where}: is for TCP: a connection to a socket file has no age`,
     )
+  for (const name of OF_ATTESTATIONS)
+    if (given.has(name) && settings.attestation_key_file === undefined)
+      faults.push(`${given.get(name)?.where}: needs attestation_key_file`)
+  faults.push(
+    ...guardrailHeaderFaults(settings).map((fault) => `${given.get('guardrail_header')?.where}: ${fault}`),
+  )
+  faults.push(...reflectionFaults(settings).map((fault) => `${given.get('reflection')?.where}: ${fault}`))
   faults.push(...workerFaults(settings).map((fault) => `${given.get('workers')?.where}: ${fault}`))
   if (settings.retry_horizon <= settings.check_timeout)
     faults.push('retry_horizon must be longer than check_timeout, or a retried Check may be charged twice')
@@ -116,6 +130,7 @@ const toConfig = (settings: Settings, environment: Environment): Config => ({
   databaseUrl: settings.database_url,
   listen: settings.listen,
   transport: settings.transport,
+  reflection: settings.reflection === 'on',
   workers: settings.workers,
   socket: { mode: settings.socket_mode, group: settings.socket_group },
   tls: tlsConfig(settings),
@@ -131,6 +146,8 @@ const toConfig = (settings: Settings, environment: Environment): Config => ({
   modelHeader: settings.model_header,
   forwardedForDepth: settings.forwarded_for_depth,
   shadow: { mode: settings.shadow_mode === 'on', header: settings.shadow_header === 'on' },
+  guardrailHeader: settings.guardrail_header,
+  attestation: attestationConfig(settings),
   cache: {
     maxEntries: settings.cache_max_entries,
     maxBytes: settings.cache_max_size,

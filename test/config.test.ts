@@ -152,6 +152,13 @@ describe('faults', () => {
     expect(faultsOf({ max_connection_age: '1h', listen: 'unix:/run/s' }, {})).toMatch(/is for TCP/)
     expect(faultsOf({ socket_group: 'envoy' }, {})).toMatch(/--socket-group: needs a socket file/)
     expect(faultsOf({ socket_mode: '0600' }, {})).toMatch(/--socket-mode: needs a socket file/)
+    expect(faultsOf({ guardrail_header: 'X-My-Key', credential_headers: 'x-my-key' }, {})).toMatch(
+      /--guardrail-header: x-my-key is one of credential_headers/,
+    )
+    expect(faultsOf({ guardrail_header: 'x-api-key' }, {})).toMatch(/--guardrail-header: x-api-key is one of/)
+    expect(faultsOf({ guardrail_header: 'x-model', model_header: 'x-model' }, {})).toMatch(/is model_header/)
+    for (const name of ['attestation_ttl', 'attestation_issuer', 'attestation_audience'])
+      expect(faultsOf({ [name]: '60s' }, {})).toMatch(/: needs attestation_key_file/)
     expect(faultsOf({ check_timeout: '30s', retry_horizon: '30s' }, {})).toMatch(
       /retry_horizon must be longer/,
     )
@@ -175,6 +182,16 @@ describe('forms', () => {
     ['credential_headers', 'x-latchkey-key-id'],
     ['credential_headers', ':path'],
     ['model_header', 'x-latchkey-model'],
+    ['guardrail_header', 'x-latchkey-guardrails'],
+    ['guardrail_header', ':authority'],
+    ['guardrail_header', 'host'],
+    ['guardrail_header', 'authorization'],
+    ['guardrail_header', 'x-envoy-retry-on'],
+    ['guardrail_header', 'x_guardrails'],
+    ['guardrail_header', 'x.guardrails'],
+    ['attestation_ttl', '500ms'],
+    ['attestation_issuer', 'a b'],
+    ['attestation_audience', ''],
     ['key_formats', 'lk_:39'],
     ['key_formats', 'lk_:39:crc32:more'],
     ['key_formats', 'lk_:30:crc32'],

@@ -54,7 +54,7 @@ export const CASES: readonly Case[] = [
   {
     name: 'operation',
     guarantee: 'Configuration, command line, start and stop, the packed tarball, the files of the repository',
-    files: ['test/config', 'test/cli', 'test/app', 'test/repo'],
+    files: ['test/config', 'test/cli', 'test/doctor', 'test/app', 'test/repo'],
   },
   {
     name: 'secrets',
@@ -100,6 +100,13 @@ export const CASES: readonly Case[] = [
     guarantee: 'Real requests through every tested Envoy, over grpc-js',
     files: ['test/envoy'],
     environment: { LATCHKEY_TEST_ENVOYS: 'all', LATCHKEY_TEST_TRANSPORT: 'grpc-js' },
+  },
+  {
+    name: 'sdks',
+    guarantee:
+      'The official SDKs of OpenAI, Anthropic and Google, in JavaScript and Python, through every tested Envoy: their own class for each refusal, no useless request, streams',
+    files: ['test/sdks'],
+    environment: { LATCHKEY_TEST_ENVOYS: 'all' },
   },
   {
     name: 'races',

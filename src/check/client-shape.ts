@@ -4,14 +4,23 @@ import type { ClientShape } from './decision.ts'
 import { resourcePathOf } from './resource-path.ts'
 
 /**
- * On paths that both providers use, `anthropic-version` means Anthropic. Whatever is unknown gets OpenAI's
- * shape.
+ * On paths that several providers use, `anthropic-version` means Anthropic and Google's own headers mean Google. Whatever is unknown
+ * gets OpenAI's shape.
  */
 export const clientShapeOf = ({ path, headers }: Pick<AuthRequest, 'path' | 'headers'>): ClientShape => {
   const resource = resourcePathOf(path)
   if (isAtOrBelow(resource, '/v1/messages')) return 'anthropic'
-  return isAtOrBelow(resource, '/v1/models') && headers.has('anthropic-version') ? 'anthropic' : 'openai'
+  if (GOOGLE_PATH.test(resource)) return isAtOrBelow(resource, '/v1beta/openai') ? 'openai' : 'google'
+  if (!isAtOrBelow(resource, '/v1/models')) return 'openai'
+  if (headers.has('anthropic-version')) return 'anthropic'
+  return GOOGLE_HEADERS.some((name) => headers.has(name)) ? 'google' : 'openai'
 }
 
 const isAtOrBelow = (path: string, parent: string): boolean =>
   path === parent || path.startsWith(`${parent}/`)
+
+/** Versions that nobody else has, uploads to them, and the live API. */
+const GOOGLE_PATH = /^\/(?:(?:upload\/)?v1(?:beta|alpha)\/|ws\/google\.)/
+
+/** Google's SDKs send both. */
+const GOOGLE_HEADERS = ['x-goog-api-key', 'x-goog-api-client']

@@ -2,12 +2,16 @@
 import type { AuthRequest } from './auth-request.ts'
 import type { Deny } from './decision.ts'
 import { deny } from './decision.ts'
+import { keysInProtocols, PROTOCOLS_HEADER } from './websocket-protocols.ts'
 
 /** Unknown, malformed and revoked keys are told the same, so that nobody learns which it was. */
 export const denyInvalidKey = (detail: string): Deny =>
   deny('invalid_key', 'The API key is not valid.', { detail })
 
-/** The token as the client sent it, not yet recognised. Header names are lower-case; `authorization` carries a Bearer token. */
+/**
+ * The token as the client sent it, not yet recognised. Header names are lower-case; `authorization` carries a Bearer token, and of
+ * `sec-websocket-protocol` only the entry for a key counts.
+ */
 export const findCredential = (
   { headers }: AuthRequest,
   credentialHeaders: readonly string[],
@@ -16,15 +20,31 @@ export const findCredential = (
   for (const name of credentialHeaders) {
     const lines = headers.get(name)
     if (lines === undefined) continue
-    const line = lines[0]
-    if (line === undefined || lines.length > 1 || line.includes(','))
-      return denyAmbiguous(`${name} is repeated`)
-    const found = name === 'authorization' ? bearerToken(line) : plainToken(line)
-    if (found === undefined) return denyInvalidKey(`${name} is malformed`)
+    const found = name === PROTOCOLS_HEADER ? protocolToken(lines) : tokenOf(name, lines)
+    if (found === undefined) continue
+    if (typeof found !== 'string') return found
     if (token !== undefined && token !== found) return denyAmbiguous(`${name} differs from another header`)
     token = found
   }
   return token === undefined ? deny('missing_key', 'No API key was given.') : { token }
+}
+
+const tokenOf = (name: string, lines: readonly string[]): string | Deny => {
+  const line = lines[0]
+  if (line === undefined || lines.length > 1 || line.includes(','))
+    return denyAmbiguous(`${name} is repeated`)
+  const found = name === 'authorization' ? bearerToken(line) : plainToken(line)
+  return found ?? denyInvalidKey(`${name} is malformed`)
+}
+
+/** Undefined when a websocket is opened with its key elsewhere. */
+const protocolToken = (lines: readonly string[]): string | Deny | undefined => {
+  const keys = keysInProtocols(lines)
+  if (keys === 'malformed') return denyInvalidKey(`${PROTOCOLS_HEADER} is malformed`)
+  const [key] = keys
+  if (key === undefined) return undefined
+  if (keys.length > 1) return denyAmbiguous(`${PROTOCOLS_HEADER} has more than one key`)
+  return plainToken(key) ?? denyInvalidKey(`${PROTOCOLS_HEADER} is malformed`)
 }
 
 // RFC 6750 b64token. Everything else is refused before anybody interprets it.

@@ -4,7 +4,7 @@ import type { QuotaState } from '../quota/quota.ts'
 import type { NearLimit } from '../quota/soft-limit.ts'
 
 /** Whose SDK will read the refusal. */
-export type ClientShape = 'openai' | 'anthropic'
+export type ClientShape = 'openai' | 'anthropic' | 'google'
 
 /** Each reason's HTTP status, and whether an SDK should try again by itself (undefined: leave it to the SDK). */
 export const REASONS = {

@@ -83,8 +83,9 @@ const LISTINGS = new Set([
 ])
 
 /** A tuned model of OpenAI's has colons in its name. */
-const ONE_MODEL =
-  /^\/(?:v1|openai\/v1|v1beta|v1alpha|v1beta\/openai)\/models\/([A-Za-z0-9][A-Za-z0-9._:-]{0,255})$/
+const ONE_MODEL = new RegExp(
+  `^/(?:v1|openai/v1|v1beta|v1alpha|v1beta/openai)/models/(${NAME}|ft:[A-Za-z0-9._:-]{1,253})$`,
+)
 
 /** Realtime sessions, which begin as a GET: https://platform.openai.com/docs/guides/realtime-websocket */
 const REALTIME: ReadonlyMap<string, ModelPath> = new Map([

@@ -62,6 +62,11 @@ export const denyUnusable = (
   const status = keyStatus(key, deps.clock.now)
   if (status === 'usable') return undefined
   if (status === 'revoked') return { ...denyInvalidKey('revoked'), key }
+  // Kept no longer: the next look-up finds nothing, as for a secret that never was.
+  if (status === 'secret_ended') {
+    deps.directory.dropRefused(digest)
+    return { ...denyInvalidKey('its grace after a rotation has ended'), key }
+  }
   deps.directory.dropRefused(digest)
   return deny(status, WORDS[status], { key })
 }

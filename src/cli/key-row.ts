@@ -1,5 +1,5 @@
 // A key as lists, records and JSON show it.
-import type { KeyRecord, OwnerRecord } from '../keys/key-book.ts'
+import type { KeyRecord, LiveSecret, OwnerRecord } from '../keys/key-book.ts'
 import type { PolicyRules, Rules } from '../policy/policy.ts'
 import { formatInstant } from './instant.ts'
 
@@ -32,6 +32,15 @@ export const policyRulesRow = (rules: PolicyRules) => ({
   denied_networks: rules.deniedNetworks,
   hours: rules.hours,
   guardrails: rules.guardrails,
+})
+
+export const SECRET_COLUMNS = ['hint', 'created_at', 'accepted_until'] as const
+
+/** One of the secrets by which a key can be used now; two during the grace after a rotation. */
+export const secretRow = ({ hint, createdAtMs, endsAtMs }: LiveSecret) => ({
+  hint,
+  created_at: formatInstant(createdAtMs),
+  accepted_until: formatInstant(endsAtMs),
 })
 
 /** In the words and the order of a Check. */

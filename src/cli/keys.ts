@@ -1,16 +1,20 @@
-// latchkey keys: create, list, show, update, disable, enable, revoke.
+// latchkey keys: list, show, update, disable, enable; the other verbs have files of their own.
 import type { Command } from 'commander'
 import { Option } from 'commander'
 import { Rejection } from '../kernel/failure.ts'
 import type { KeyChange, KeyRecord } from '../keys/key-book.ts'
 import type { FailMode } from '../keys/virtual-key.ts'
 import type { Store } from '../store/store.ts'
+import { allKeys } from './all-keys.ts'
 import type { CommandContext, OpenStore, StoreFlags } from './command-context.ts'
 import { storeCommand, withStore } from './command-context.ts'
 import { failModeOption } from './fail-mode.ts'
 import { parseInstant } from './instant.ts'
-import { KEY_COLUMNS, keyRow } from './key-row.ts'
+import { KEY_COLUMNS, keyRow, SECRET_COLUMNS, secretRow } from './key-row.ts'
 import { addKeysCreate } from './keys-create.ts'
+import { addKeysExpiring } from './keys-expiring.ts'
+import { addKeysRevoke } from './keys-revoke.ts'
+import { addKeysRotate } from './keys-rotate.ts'
 import type { LabelFlags } from './labels.ts'
 import { addLabelChangeOptions, labelChangeOf, labelFilterOf, labelFilterOption } from './labels.ts'
 import { LIMIT_COLUMNS, limitRow } from './limit-row.ts'
@@ -52,13 +56,15 @@ export const addKeys = (program: Command, context: CommandContext): void => {
       withStore(flags, context, (open) => showKey(id, flags, context, open)),
     )
   addKeysUpdate(keys, context)
+  addKeysRotate(keys, context)
   addChange(keys, context, 'disable', 'refuse it until it is enabled again', ({ keyBook }, id) =>
     keyBook.setKeyDisabled(id, true),
   )
   addChange(keys, context, 'enable', 'accept it again', ({ keyBook }, id) =>
     keyBook.setKeyDisabled(id, false),
   )
-  addChange(keys, context, 'revoke', 'refuse it for ever', ({ keyBook }, id) => keyBook.revokeKey(id))
+  addKeysRevoke(keys, context)
+  addKeysExpiring(keys, context)
 }
 
 const addKeysUpdate = (keys: Command, context: CommandContext): void => {
@@ -80,7 +86,7 @@ const addKeysUpdate = (keys: Command, context: CommandContext): void => {
   )
 }
 
-const PAST_TENSE = { disable: 'disabled', enable: 'enabled', revoke: 'revoked' } as const
+const PAST_TENSE = { disable: 'disabled', enable: 'enabled' } as const
 
 const addChange = (
   keys: Command,
@@ -120,25 +126,17 @@ const changeOf = (flags: UpdateFlags, nowMs: number): KeyChange => {
   return change
 }
 
-const PAGE_SIZE = 1_000
-
 const listKeys = async (
   flags: ListFlags,
   { output }: CommandContext,
   { store, clock }: OpenStore,
 ): Promise<void> => {
-  const records: KeyRecord[] = []
-  for (let afterId: string | undefined; ; afterId = records.at(-1)?.id) {
-    const page = await store.keyBook.listKeys({
-      pageSize: PAGE_SIZE,
-      includeRevoked: flags.all === true,
-      labels: labelFilterOf(flags.label),
-      ...(flags.owner === undefined ? {} : { ownerPath: flags.owner }),
-      ...(afterId === undefined ? {} : { afterId }),
-    })
-    records.push(...page)
-    if (page.length < PAGE_SIZE) break
+  const filter = {
+    ownerPath: flags.owner,
+    includeRevoked: flags.all === true,
+    labels: labelFilterOf(flags.label),
   }
+  const records = await allKeys(store, filter)
   const owners = await store.ownerBook.listOwners()
   const rows = records.map((record) => keyRow(record, owners, clock.now()))
   printList(output, { json: flags.json, columns: KEY_COLUMNS, empty: 'no keys' }, rows)
@@ -152,8 +150,10 @@ const showKey = async (
 ): Promise<void> => {
   const row = keyRow(await store.keyBook.getKey(id), await store.ownerBook.listOwners(), clock.now())
   const limits = (await store.limitBook.listLimits(id)).map(limitRow)
-  if (flags.json === true) return output.line(toJson({ ...row, limits }))
+  const secrets = (await store.keyBook.secretsOf(id)).map(secretRow)
+  if (flags.json === true) return output.line(toJson({ ...row, secrets, limits }))
   printRecord(output, {}, row)
+  if (secrets.length > 1) output.line(`\n${formatTable(SECRET_COLUMNS, secrets)}`)
   if (limits.length > 0) output.line(`\n${formatTable(LIMIT_COLUMNS, limits)}`)
 }
 

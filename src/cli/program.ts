@@ -2,12 +2,15 @@
 import { Command } from 'commander'
 import { readVersion } from '../config/version.ts'
 import { redacted } from '../kernel/redacted.ts'
+import { addApply } from './apply.ts'
 import type { CommandContext } from './command-context.ts'
 import { addDatabaseAccounts } from './database-accounts.ts'
 import { addDemo } from './demo-command.ts'
+import { addDoctor } from './doctor.ts'
 import type { ExitCode } from './exit-code.ts'
 import { exitCodeOf, explainError } from './exit-code.ts'
 import { addExplain } from './explain.ts'
+import { addExport } from './export.ts'
 import { addGuardrails } from './guardrails.ts'
 import { addKeys } from './keys.ts'
 import { addLimits } from './limits.ts'
@@ -53,7 +56,10 @@ export const createProgram = (context: CommandContext): Command => {
   addGuardrails(program, context)
   addModels(program, context)
   addLimits(program, context)
+  addApply(program, context)
+  addExport(program, context)
   addExplain(program, context)
+  addDoctor(program, context)
   return program
 }
 

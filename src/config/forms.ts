@@ -108,6 +108,20 @@ export const fileMode = () =>
 /** Lower case, so that a header's name is compared as Envoy sends it. */
 export const headerName = () => form('a header name', fromText(parseHeaderName))
 
+/** One that Latchkey sets for the model server under a name of the operator's. */
+export const upstreamHeaderName = () =>
+  form(
+    'the name of a header that Latchkey may set: letters, digits and dashes, none that HTTP, Envoy or providers use themselves',
+    fromText((input) => {
+      const name = parseHeaderName(input)
+      return name !== undefined && PLAIN_NAME.test(name) && !TAKEN_NAME.test(name) ? name : undefined
+    }),
+  )
+
+const PLAIN_NAME = /^[a-z0-9][a-z0-9-]*$/
+const TAKEN_NAME =
+  /^(x-envoy-.*|x-forwarded-.*|x-request-id|x-ratelimit-.*|content-.*|accept.*|authorization|connection|cookie|date|expect|forwarded|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|user-agent|via|traceparent|tracestate)$/
+
 export const headerNames = () =>
   form('a list of different header names', (input) => {
     const names = listOf(input)?.map((name) => (typeof name === 'string' ? parseHeaderName(name) : undefined))

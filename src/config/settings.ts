@@ -14,6 +14,7 @@ import {
   rate,
   size,
   text,
+  upstreamHeaderName,
   wholeNumber,
 } from './forms.ts'
 
@@ -33,6 +34,9 @@ export const settingsSchema = z.strictObject({
   transport: choice('lane', 'grpc-js')
     .prefault('lane')
     .describe('what carries Checks: lane, or grpc-js, to which TLS and what is beyond loopback go anyway'),
+  reflection: choice('off', 'on')
+    .prefault('off')
+    .describe('whether tools such as grpcurl may ask which calls there are; needs grpc-js to carry Checks'),
   workers: wholeNumber(1, 64)
     .prefault('1')
     .describe(
@@ -53,7 +57,7 @@ export const settingsSchema = z.strictObject({
   tls_reload_interval: duration('10ms', '1h')
     .prefault('10s')
     .describe(
-      'time between two looks at the TLS files; a change that two looks found alike is taken into use',
+      'time between two looks at the TLS files and the attestation keys; a change that two looks found alike is taken into use',
     ),
   plaintext: choice('loopback', 'anywhere')
     .prefault('loopback')
@@ -65,7 +69,7 @@ export const settingsSchema = z.strictObject({
     ),
   health_listen: text('HOST:PORT or off', new RegExp(`^(off|${HOST_AND_PORT})$`))
     .prefault('127.0.0.1:9193')
-    .describe('where /livez, /readyz and /metrics are served: HOST:PORT or off'),
+    .describe('where /livez, /readyz, /metrics and /.well-known/jwks.json are served: HOST:PORT or off'),
   check_timeout: duration('50ms', '5m')
     .prefault('10s')
     .describe('longest time that a Check may take, whatever Envoy allows'),
@@ -79,8 +83,10 @@ export const settingsSchema = z.strictObject({
       'when the answer cannot be known: in_band 503, or grpc_error or error_response (Envoy 1.37), which leave it to Envoy',
     ),
   credential_headers: headerNames()
-    .prefault('authorization,x-api-key,api-key,x-goog-api-key')
-    .describe('headers that may carry a key; all of them are removed on Allow'),
+    .prefault('authorization,x-api-key,api-key,x-goog-api-key,sec-websocket-protocol')
+    .describe(
+      'headers that may carry a key; all of them are removed on Allow, of sec-websocket-protocol only the key',
+    ),
   key_formats: keyFormats()
     .prefault('lk_:39:crc32')
     .describe('accepted key formats, prefix:length:checksum; the first one mints'),
@@ -96,6 +102,19 @@ export const settingsSchema = z.strictObject({
   shadow_header: choice('off', 'on')
     .prefault('off')
     .describe('on: clients are told in x-latchkey-would-deny what shadow mode let pass'),
+  guardrail_header: upstreamHeaderName()
+    .optional()
+    .describe('second name under which the model server is told the guardrails; Envoy must let it be set'),
+  attestation_key_file: path().describe(
+    'private keys, PEM or a JWK set, Ed25519 or P-256: the first signs x-latchkey-attestation, all are published',
+  ),
+  attestation_ttl: duration('1s', '1h').prefault('60s').describe('how long an attestation is valid'),
+  attestation_issuer: text('visible ASCII characters', /^[!-~]{1,256}$/)
+    .prefault('latchkey')
+    .describe('who an attestation says it is from (iss)'),
+  attestation_audience: text('visible ASCII characters', /^[!-~]{1,256}$/)
+    .optional()
+    .describe('who an attestation says it is for (aud); without it there is no such claim'),
   cache_max_entries: wholeNumber(1, 10_000_000)
     .prefault('100000')
     .describe('most keys remembered; of known-absent ones a tenth as many, beside them'),

@@ -1,12 +1,16 @@
 // The encoded answer to an Allow, put together from what was prepared when its key was first answered.
+import type { AuthRequest } from '../check/auth-request.ts'
 import type { Allow } from '../check/decision.ts'
+import { PROTOCOLS_HEADER, protocolsWithoutKey } from '../check/websocket-protocols.ts'
 import type { Budget } from './allow-answer-budget.ts'
-import { budgetOf, writeBudget } from './allow-answer-budget.ts'
+import { budgetOf, NO_BUDGET, writeBudget } from './allow-answer-budget.ts'
 import { createAllowTemplates } from './allow-answer-memory.ts'
-import type { AllowTemplate } from './allow-answer-template.ts'
+import type { AllowTemplate, TemplateOptions } from './allow-answer-template.ts'
 import { BEFORE_OK, beforeId, createAllowTemplate } from './allow-answer-template.ts'
-import { structEntry, varintLength, writeVarint } from './answer-bytes.ts'
+import { field, overwritingHeader, structEntry, TAG, varintLength, writeVarint } from './answer-bytes.ts'
+import type { Attestor } from './attestation.ts'
 import { DECISION_ID_LENGTH } from './decision-id.ts'
+import { ATTESTATION_HEADER } from './upstream-headers.ts'
 
 export type AllowContext = Readonly<{
   /** `dec_` and a UUID. */
@@ -15,6 +19,8 @@ export type AllowContext = Readonly<{
   now(): number
   /** Decided on what was remembered of a key while the store did not answer. */
   stale: boolean
+  /** Whose id an attestation tells, and whose subprotocols may hold a key. */
+  request: Pick<AuthRequest, 'headers'> | undefined
 }>
 
 export type AllowAnswers = (allow: Allow, context: AllowContext) => Buffer
@@ -23,16 +29,24 @@ export type AllowAnswers = (allow: Allow, context: AllowContext) => Buffer
  * To the byte what the generated code would make of it, at a tenth of the cost; throws when something in the Allow cannot be sent, and
  * on an id of another length.
  */
-export const createAllowAnswers = ({
-  credentialHeaders,
-}: Readonly<{ credentialHeaders: readonly string[] }>): AllowAnswers => {
-  const templateOf = createAllowTemplates((allow) => createAllowTemplate(allow, credentialHeaders), MEMORY)
-  return (allow, { decisionId, now, stale }) => {
+export const createAllowAnswers = (options: TemplateOptions): AllowAnswers => {
+  const { attestor } = options
+  const protocolsMayHoldKey = options.credentialHeaders.includes(PROTOCOLS_HEADER)
+  const templateOf = createAllowTemplates((allow) => createAllowTemplate(allow, options), MEMORY)
+  return (allow, context) => {
+    const { decisionId, now, stale } = context
     if (decisionId.length !== DECISION_ID_LENGTH) throw new Error('the id of a decision has another length')
     const template = templateOf(allow)
     const { failedOpen, limits, near } = allow
-    const isPlain = !stale && !failedOpen && limits.length === 0 && near.length === 0
-    if (!isPlain) return varied(template, budgetOf(allow, now()), laterFacts(stale, failedOpen), decisionId)
+    const isLimited = limits.length > 0 || near.length > 0
+    const protocols = protocolsMayHoldKey ? protocolsOf(context) : ''
+    if (stale || failedOpen || isLimited || attestor !== undefined || protocols !== '')
+      return varied(template, {
+        added: (attestor === undefined ? '' : attestationOf(attestor, template, context)) + protocols,
+        budget: isLimited ? budgetOf(allow, now()) : NO_BUDGET,
+        later: laterFacts(stale, failedOpen),
+        decisionId,
+      })
     const answer = Buffer.allocUnsafe(template.plain.length)
     answer.set(template.plain)
     answer.write(decisionId, template.idAt, 'latin1')
@@ -43,14 +57,33 @@ export const createAllowAnswers = ({
 /** Some 900 bytes each. */
 const MEMORY = { maxTemplates: 8_192, maxPerKey: 8 }
 
+const attestationOf = (
+  attestor: Attestor,
+  { claims }: AllowTemplate,
+  { decisionId, request, now }: AllowContext,
+): string => {
+  const token = attestor.attest(claims, { decisionId, request, nowMs: now() })
+  return overwritingHeader(TAG.okResponse.headers, ATTESTATION_HEADER, token)
+}
+
+/** Set without the key that stands in it, or removed when there is nothing else. */
+const protocolsOf = ({ request }: AllowContext): string => {
+  const lines = request?.headers.get(PROTOCOLS_HEADER)
+  const left = lines === undefined ? undefined : protocolsWithoutKey(lines)
+  if (left === undefined) return ''
+  if (left === '') return field(TAG.okResponse.headersToRemove, PROTOCOLS_HEADER)
+  return overwritingHeader(TAG.okResponse.headers, PROTOCOLS_HEADER, left)
+}
+
+/** Strings of bytes. `added`: headers that are set behind the prepared ones, removed before those. */
+type Variation = Readonly<{ added: string; budget: Budget; later: string; decisionId: string }>
+
 /** Part after part goes to its place: what is joined as a string first is copied once more, and thrown away. */
 const varied = (
-  { plain, okFrom, okTo, idAt, factsFrom }: AllowTemplate,
-  budget: Budget,
-  later: string,
-  decisionId: string,
+  { plain, okFrom, signedAt, okTo, idAt, factsFrom }: AllowTemplate,
+  { added, budget, later, decisionId }: Variation,
 ): Buffer => {
-  const okLength = okTo - okFrom + budget.length
+  const okLength = okTo - okFrom + added.length + budget.length
   const metadata = later === '' ? '' : beforeId(plain.length - factsFrom + later.length)
   const metadataLength = later === '' ? idAt - okTo : metadata.length
   const okAt = BEFORE_OK.length + varintLength(okLength)
@@ -61,8 +94,14 @@ const varied = (
   // To the end of BEFORE_OK the plain answer is no other.
   plain.copy(answer, 0, 0, BEFORE_OK.length)
   writeVarint(okLength, answer, BEFORE_OK.length)
-  plain.copy(answer, okAt, okFrom, okTo)
-  writeBudget(budget, answer, okAt + okTo - okFrom)
+  const budgetAt = metadataAt - budget.length
+  if (added === '') plain.copy(answer, okAt, okFrom, okTo)
+  else {
+    plain.copy(answer, okAt, okFrom, signedAt)
+    answer.write(added, okAt + signedAt - okFrom, 'latin1')
+    plain.copy(answer, budgetAt - (okTo - signedAt), signedAt, okTo)
+  }
+  writeBudget(budget, answer, budgetAt)
   if (later === '') plain.copy(answer, metadataAt, okTo)
   else {
     answer.write(metadata, metadataAt, 'latin1')

@@ -11,6 +11,7 @@ import type { Soon } from '../kernel/soon.ts'
 import type { CheckMetrics, CheckRecord } from '../telemetry/check-metrics.ts'
 import type { OverloadMetrics } from '../telemetry/overload-metrics.ts'
 import type { AdmissionGate } from './admission-gate.ts'
+import type { TemplateOptions } from './allow-answer-template.ts'
 import type { AllowAnswers } from './allow-answers.ts'
 import { createAllowAnswers } from './allow-answers.ts'
 import type { CheckOutcome } from './check-outcome.ts'
@@ -36,9 +37,8 @@ export type AuthorizationOptions = Readonly<{
   /** Caps what Envoy grants, milliseconds. */
   checkTimeoutMs: number
   failureAnswer: FailureAnswer
-  /** Lower-case names; all of them are removed on Allow. */
-  credentialHeaders: readonly string[]
-}>
+}> &
+  TemplateOptions
 
 export type AuthorizationDeps = Readonly<{
   /** `undefined` stands for a request that is not HTTP. Throws, or rejects with, Failure when it cannot know. */
@@ -179,7 +179,10 @@ const replyTo = (
 ): CheckReply => {
   const stale = call.cache === 'stale'
   if (decision.outcome === 'allow')
-    return { error: undefined, response: encodeAllow(decision, { decisionId, now: clock.now, stale }) }
+    return {
+      error: undefined,
+      response: encodeAllow(decision, { decisionId, now: clock.now, stale, request }),
+    }
   const shape = request === undefined ? 'openai' : clientShapeOf(request)
   const isUndecided = kind === 'unknown' && decision.outcome === 'deny'
   if (isUndecided && failureAnswer === 'grpc_error')

@@ -34,8 +34,10 @@ export type ResponseContext = Readonly<{
 
 /** Always encodes: it is made of our own words. */
 export const toCheckResponse = (decision: Deny | Listing, context: ResponseContext): Answer => {
-  const value = decision.outcome === 'deny' ? refused(decision, context) : listed(decision, context)
-  return respond({ $case: 'deniedResponse', value }, factsOf(decision, context))
+  const isDenied = decision.outcome === 'deny'
+  const value = isDenied ? refused(decision, context) : listed(decision, context)
+  const message = isDenied ? decision.reason : ''
+  return respond({ $case: 'deniedResponse', value }, message, factsOf(decision, context))
 }
 
 /**
@@ -43,10 +45,10 @@ export const toCheckResponse = (decision: Deny | Listing, context: ResponseConte
  * operator said so.
  */
 export const toErrorResponse = (deny: Deny, context: ResponseContext): Answer =>
-  respond({ $case: 'errorResponse', value: refused(deny, context) }, factsOf(deny, context))
+  respond({ $case: 'errorResponse', value: refused(deny, context) }, deny.reason, factsOf(deny, context))
 
-const respond = (httpResponse: Answer['httpResponse'], facts: Facts): Answer => ({
-  status: { code: statusCodeOf(httpResponse.value), message: String(facts['reason'] ?? '') },
+const respond = (httpResponse: Answer['httpResponse'], message: string, facts: Facts): Answer => ({
+  status: { code: statusCodeOf(httpResponse.value), message },
   httpResponse,
   dynamicMetadata: facts,
 })
@@ -82,11 +84,11 @@ const refused = (deny: Deny, { decisionId, shape, nowMs }: ResponseContext): Den
   return {
     status: { code: httpStatus },
     headers: overwriting(headers),
-    body: errorBody(shape, deny, decisionId),
+    body: errorBody(shape, { ...deny, retryAfterS }, decisionId),
   }
 }
 
-const listed = ({ models }: Listing, { decisionId, shape }: ResponseContext): DeniedHttpResponse => ({
+const listed = (listing: Listing, { decisionId, shape }: ResponseContext): DeniedHttpResponse => ({
   status: { code: 200 },
   headers: overwriting(
     new Map([
@@ -94,7 +96,7 @@ const listed = ({ models }: Listing, { decisionId, shape }: ResponseContext): De
       ['x-latchkey-decision-id', decisionId],
     ]),
   ),
-  body: modelListBody(shape, models),
+  body: modelListBody(shape, listing),
 })
 
 /** Dynamic metadata: what later filters and the access log may know, so of a model's name nothing that may be a key. */

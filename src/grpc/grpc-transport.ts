@@ -20,6 +20,7 @@ type Options = Readonly<{
   maxBodyBytes: number
   maxConnectionAgeMs: number | undefined
   checkTimeoutMs: number
+  reflection?: boolean
 }>
 
 /** Throws Rejection when nobody may be admitted as asked. */
@@ -41,6 +42,10 @@ export const createGrpcTransport = async (
   setLogger({ error: (...words: unknown[]) => log.warn({ source: 'grpc-js' }, words.join(' ')) })
   server.addService(HealthService, createHealthService(health))
   server.addService(AUTHORIZATION_SERVICE, { check: checkHandler(answerCheck) })
+  if (options.reflection === true) {
+    const { addReflection } = await import('./reflection.ts')
+    addReflection(server)
+  }
   const listen = (target: string) => {
     const { promise, resolve, reject } = Promise.withResolvers<number>()
     server.bindAsync(target, admittance.credentials, (error, port) =>

@@ -39,7 +39,7 @@ export const createRefusalAnswers = (): RefusalAnswers => {
   }
 }
 
-/** Some 700 bytes each; there are twenty reasons, two shapes, and few messages that name what a client sent. */
+/** Some 700 bytes each; there are twenty reasons, three shapes, and few messages that name what a client sent. */
 const MAX_TEMPLATES = 256
 const MAX_MESSAGE = 256
 

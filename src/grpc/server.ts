@@ -23,6 +23,8 @@ export type GrpcServerOptions = AuthorizationOptions &
     listen: string
     /** `lane`: our own, for a socket file or loopback without TLS. */
     transport: 'lane' | 'grpc-js'
+    /** By grpc-js only. */
+    reflection?: boolean
     socketMode: number
     socketGroup: string | undefined
     tls: TlsOptions | undefined

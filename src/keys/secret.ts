@@ -15,6 +15,8 @@ export type Secrets = Readonly<{
   recognise(token: string): boolean
   /** A new secret in the first format. */
   mint(): string
+  /** The same from these bytes, which are asked for until there are enough of them. */
+  mintFrom(random: (count: number) => Uint8Array): string
 }>
 
 export const createSecrets = (formats: readonly SecretFormat[]): Secrets => {
@@ -22,7 +24,8 @@ export const createSecrets = (formats: readonly SecretFormat[]): Secrets => {
   if (minting === undefined) throw new Error('at least one secret format is needed')
   return {
     recognise: createRecognise(formats),
-    mint: () => mint(minting),
+    mint: () => mint(minting, randomBytes),
+    mintFrom: (random) => mint(minting, random),
   }
 }
 
@@ -38,6 +41,8 @@ const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 const CHECKSUM_LENGTH = 6
 // Imported keys come from generators that use URL-safe base64 too.
 const IMPORTED = /^[0-9A-Za-z_-]+$/
+
+type RandomBytes = (count: number) => Uint8Array
 
 const createRecognise = (formats: readonly SecretFormat[]): Secrets['recognise'] => {
   const tests = formats.map(testOf)
@@ -88,9 +93,9 @@ const CRC = Int32Array.from({ length: 256 }, (_, byte) => {
   return rest
 })
 
-const mint = ({ prefix, length, checksum }: SecretFormat): string => {
+const mint = ({ prefix, length, checksum }: SecretFormat, random: RandomBytes): string => {
   const tail = checksum === 'crc32' ? CHECKSUM_LENGTH : 0
-  const head = prefix + randomCharacters(length - prefix.length - tail)
+  const head = prefix + randomCharacters(length - prefix.length - tail, random)
   return checksum === 'crc32' ? head + checksumOf(head) : head
 }
 
@@ -106,10 +111,10 @@ const checksumOf = (head: string): string => {
 }
 
 /** Bytes of 248 and above are thrown away, so every character is equally likely. */
-const randomCharacters = (count: number): string => {
+const randomCharacters = (count: number, random: RandomBytes): string => {
   let text = ''
   while (text.length < count) {
-    for (const byte of randomBytes(count - text.length)) if (byte < 248) text += ALPHABET.charAt(byte % 62)
+    for (const byte of random(count - text.length)) if (byte < 248) text += ALPHABET.charAt(byte % 62)
   }
   return text
 }

@@ -38,6 +38,8 @@ export type VirtualKey = Readonly<{
   notBeforeMs: number | undefined
   /** UTC milliseconds; the key may be used before this instant. */
   expiresAtMs: number | undefined
+  /** UTC milliseconds; from here on the secret by which it was found is nobody's. */
+  secretUntilMs: number | undefined
   rules: Rules
   /** The limits set on the key itself. */
   quotas: readonly Quota[]
@@ -47,6 +49,7 @@ export type VirtualKey = Readonly<{
 
 export type KeyStatus =
   | 'usable'
+  | 'secret_ended'
   | 'revoked'
   | 'key_disabled'
   | 'owner_disabled'
@@ -54,10 +57,11 @@ export type KeyStatus =
   | 'key_not_yet_valid'
 
 /**
- * Status now, UTC milliseconds, which few keys have to ask for. The gravest wins: revoked, disabled, owner disabled, expired, not yet
- * valid.
+ * Status now, UTC milliseconds, which few keys have to ask for. The gravest wins: the secret ended, revoked, disabled, owner disabled,
+ * expired, not yet valid.
  */
 export const keyStatus = (key: VirtualKey, now: () => number): KeyStatus => {
+  if (key.secretUntilMs !== undefined && now() >= key.secretUntilMs) return 'secret_ended'
   if (key.revoked) return 'revoked'
   if (key.disabled) return 'key_disabled'
   if (key.owners.some((owner) => owner.disabled)) return 'owner_disabled'

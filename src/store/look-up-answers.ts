@@ -2,8 +2,8 @@
 import { digestName } from '../kernel/digest-name.ts'
 import type { KeyLookup } from '../keys/key-store.ts'
 import type { QuotaView } from '../quota/quota-view.ts'
-import type { LookUpRow } from './look-up-row.ts'
 import { learnRows, lookupFromRow } from './look-up-row.ts'
+import type { LookUpRow } from './row-values.ts'
 
 /** `era`: of the view of the hot rows, from before the statement was sent. */
 export type LookUpReply = Readonly<{ rows: readonly LookUpRow[]; era: number }>

@@ -9,9 +9,9 @@ import { FOREVER, PERIODS, UNITS } from '../quota/quota.ts'
 import type { QuotaView } from '../quota/quota-view.ts'
 import { labelsFromColumn } from './labels-column.ts'
 import { HOLDERS, OWNERS } from './look-up-statement.ts'
+import type { LookUpRow } from './row-values.ts'
+import { integer, optionalInteger, text } from './row-values.ts'
 import { rulesFromColumns } from './rules-columns.ts'
-
-export type LookUpRow = Readonly<Record<string, unknown>>
 
 /** A look-up is also the first reading of the key's hot rows. */
 export const learnRows = (view: QuotaView, row: LookUpRow, era: number): void => {
@@ -58,6 +58,7 @@ const keyFromRow = (row: LookUpRow): VirtualKey => ({
   labels: labelsFromRow(row),
   notBeforeMs: optionalInteger(row, 'k_not_before'),
   expiresAtMs: optionalInteger(row, 'k_expires_at'),
+  secretUntilMs: optionalInteger(row, 's_not_after'),
   rules: rulesFromColumns(rulesColumns(row, 'k')),
   quotas: quotasFromJson(row['k_limits'], 'key'),
   usabilityQuota: {
@@ -158,19 +159,3 @@ const member = <T extends string>(what: string, known: readonly T[], value: stri
 }
 
 const documentFromJson = (json: string): RegistryDocument => JSON.parse(json) as RegistryDocument
-
-const text = (row: LookUpRow, column: string): string => {
-  const value = row[column]
-  if (typeof value !== 'string') throw new TypeError(`column ${column} is not text`)
-  return value
-}
-
-const integer = (row: LookUpRow, column: string): number => {
-  const value = row[column]
-  if (typeof value !== 'number' || !Number.isSafeInteger(value))
-    throw new TypeError(`column ${column} is not a whole number`)
-  return value
-}
-
-const optionalInteger = (row: LookUpRow, column: string): number | undefined =>
-  row[column] === null ? undefined : integer(row, column)

@@ -12,6 +12,7 @@ export const LOOK_UP_COLUMNS: string = [
   'r.version AS registry_version',
   '(SELECT value FROM change_counter WHERE id = 1) AS change_number',
   'CASE WHEN r.version <> ? THEN r.document END AS registry_document',
+  's.not_after AS s_not_after',
   ...KEY_COLUMNS.map((column) => `k.${column} AS k_${column}`),
   ...HOLDERS.flatMap((table) =>
     ['models', 'denied_models', 'policies', 'guardrails'].map(

@@ -48,6 +48,10 @@ export const migratedTables = (dialect: 'sqlite' | 'mysql'): readonly string[] =
     .flatMap(({ statements }) => statements)
     .flatMap((statement) => /^CREATE TABLE IF NOT EXISTS (\w+)/.exec(statement)?.[1] ?? [])
 
+/** Names of the steps that this program carries, in order. */
+export const carriedSteps = (dialect: 'sqlite' | 'mysql'): readonly string[] =>
+  readSteps(dialect).map(({ name }) => name)
+
 /** Throws a Rejection when an applied step has been edited since. */
 const pendingSteps = (target: MigrationTarget, applied: readonly AppliedStep[]): readonly MigrationStep[] => {
   const checksums = new Map(applied.map(({ name, checksum }) => [name, checksum]))

@@ -40,8 +40,20 @@ export type VirtualKeyTable = RulesColumns &
     created_at: number
   }
 
-/** Two live secrets of one key are possible; one whose `not_after` has passed does not exist any more. */
-export type KeySecretTable = { hash: Uint8Array; key_id: string; not_after: number | null }
+/**
+ * Two live secrets of one key are possible; one whose `not_after` has passed does not exist any more, though its row stays. `hint` and
+ * `created_at` are null for those that an older program made; the rest is of rotations that were named.
+ */
+export type KeySecretTable = {
+  hash: Uint8Array
+  key_id: string
+  not_after: number | null
+  hint: string | null
+  created_at: number | null
+  request: Uint8Array | null
+  salt: Uint8Array | null
+  grace_ms: number | null
+}
 
 export type GuardrailTable = { name: string }
 

@@ -2,6 +2,7 @@
 import type { DatabaseClock } from '../kernel/clock.ts'
 import { Rejection } from '../kernel/failure.ts'
 import type { Change, ChangeSource } from '../keys/change-feed.ts'
+import type { StateBook } from '../keys/declared-state.ts'
 import type { KeyBook, OwnerBook } from '../keys/key-book.ts'
 import type { GroupKeyStore } from '../keys/key-store.ts'
 import type { ReplicaBook } from '../keys/replica-book.ts'
@@ -19,6 +20,7 @@ import { createLimitBook } from './books/limit-book.ts'
 import { createOwnerBook } from './books/owner-book.ts'
 import { createPolicyBook } from './books/policy-book.ts'
 import { createReplicaBook } from './books/replica-book.ts'
+import { createStateBook } from './books/state-book.ts'
 import type { MigrationStatus } from './migrate.ts'
 import { migrate, migrationStatus } from './migrate.ts'
 import type { MysqlOptions } from './mysql/pools.ts'
@@ -33,6 +35,7 @@ export type Store = Readonly<{
   ownerBook: OwnerBook
   policyBook: PolicyBook
   limitBook: LimitBook
+  stateBook: StateBook
   replicaBook: ReplicaBook
   feedTriggers: FeedTriggers
   /** What was changed in the store, by whichever process. */
@@ -108,6 +111,7 @@ const createStore = (backend: Backend, clock: DatabaseClock): Store => {
     ownerBook: createOwnerBook(deps),
     policyBook: createPolicyBook(deps),
     limitBook: createLimitBook(deps),
+    stateBook: createStateBook(deps),
     replicaBook: createReplicaBook(backend.transactions, clock),
     feedTriggers: createFeedTriggers(backend.transactions, backend.dialect),
     changes: backend.changes,

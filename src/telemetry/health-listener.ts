@@ -1,4 +1,4 @@
-// A small HTTP listener for probes and scrapers: /livez, /readyz and /metrics, nothing else.
+// A small HTTP listener for probes and scrapers: /livez, /readyz, /metrics and documents handed in, nothing else.
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import { Rejection } from '../kernel/failure.ts'
@@ -18,18 +18,32 @@ export type HealthDeps = Readonly<{
   renderMetrics(): Promise<string>
 }>
 
+/** By path: what anybody may read, made when asked for. */
+export type HealthDocuments = ReadonlyMap<
+  string,
+  () => Readonly<{ body: string; contentType: string; cacheControl: string }>
+>
+
+export type HealthOptions = Readonly<{
+  listen: string
+  documents?: HealthDocuments
+  answerTimeoutMs?: number
+}>
+
 export type HealthListener = Readonly<{ address: string; close(): Promise<void> }>
 
 /** `listen` is HOST:PORT. Throws Rejection when it cannot listen there. */
 export const startHealthListener = async (
-  { listen, answerTimeoutMs = 2_000 }: Readonly<{ listen: string; answerTimeoutMs?: number }>,
+  { listen, documents = new Map(), answerTimeoutMs = 2_000 }: HealthOptions,
   deps: HealthDeps,
 ): Promise<HealthListener> => {
   const address = parseListenAddress(listen)
   if (address.kind === 'unix')
     throw new Rejection('invalid', 'the health listener takes HOST:PORT, not a socket file')
   const server = createServer((request, response) => {
-    void respond(request, deps, answerTimeoutMs).then((answer) => send(request, response, answer))
+    void respond(request, { ...deps, documents }, answerTimeoutMs).then((answer) =>
+      send(request, response, answer),
+    )
   })
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   server.once('error', reject)
@@ -42,19 +56,31 @@ export const startHealthListener = async (
   return { address: formatHostPort(address.host, port), close: () => close(server) }
 }
 
-type Answer = Readonly<{ status: number; type: 'json' | 'text'; body: string; allow?: string }>
+type Answer = Readonly<{
+  status: number
+  type: 'json' | 'text'
+  body: string
+  /** Besides content-type and that it is not stored, or in their place. */
+  headers?: Readonly<Record<string, string>>
+}>
 
 const respond = async (
   { method, url = '' }: IncomingMessage,
-  { components, renderMetrics }: HealthDeps,
+  { components, renderMetrics, documents }: HealthDeps & Readonly<{ documents: HealthDocuments }>,
   timeoutMs: number,
 ): Promise<Answer> => {
   const [path = ''] = url.split('?', 1)
-  if (!['/livez', '/readyz', '/metrics'].includes(path))
+  const document = documents.get(path)
+  if (document === undefined && !['/livez', '/readyz', '/metrics'].includes(path))
     return { status: 404, type: 'text', body: 'not found\n' }
   if (method !== 'GET' && method !== 'HEAD')
-    return { status: 405, type: 'text', body: 'only GET and HEAD\n', allow: 'GET, HEAD' }
+    return { status: 405, type: 'text', body: 'only GET and HEAD\n', headers: { allow: 'GET, HEAD' } }
   try {
+    if (document !== undefined) {
+      const { body, contentType, cacheControl } = document()
+      const headers = { 'content-type': contentType, 'cache-control': cacheControl }
+      return { status: 200, type: 'json', body, headers }
+    }
     if (path === '/livez') return json(200, { status: 'live' })
     if (path === '/metrics')
       return { status: 200, type: 'text', body: await inTime(renderMetrics(), timeoutMs) }
@@ -77,13 +103,13 @@ const CONTENT_TYPES = { json: 'application/json', text: 'text/plain; version=0.0
 const send = (
   request: IncomingMessage,
   response: ServerResponse,
-  { status, type, body, allow }: Answer,
+  { status, type, body, headers }: Answer,
 ): void => {
   response.writeHead(status, {
     'content-type': CONTENT_TYPES[type],
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
-    ...(allow === undefined ? {} : { allow }),
+    ...headers,
   })
   response.end(request.method === 'HEAD' ? undefined : body)
 }

@@ -1,10 +1,12 @@
 // Every setting is tested to bite in the running program; what is not enforced must not exist.
 import { once } from 'node:events'
-import { mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:http2'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { credentials, status } from '@grpc/grpc-js'
+import type { JSONWebKeySet } from 'jose'
+import { createLocalJWKSet, decodeJwt, jwtVerify } from 'jose'
 import { afterAll, describe, expect, test } from 'vitest'
 import { SETTING_NAMES } from '../../src/config/sources.ts'
 import type { CheckResponse } from '../../src/grpc/gen/envoy/service/auth/v3/external_auth.ts'
@@ -15,9 +17,11 @@ import type { Store } from '../../src/store/store.ts'
 import { openStore } from '../../src/store/store.ts'
 import type { AppRig } from '../support/app-rig.ts'
 import { aKeyIn, anApp, mintSecret } from '../support/app-rig.ts'
+import { aSigningKey, pemOf } from '../support/attestations.ts'
 import { createAuthority, createCertificate } from '../support/certificates.ts'
 import { aDirectory, onClose } from '../support/closing.ts'
 import { samplesOf, sumIn } from '../support/metrics-page.ts'
+import { servicesAt } from '../support/reflection-client.ts'
 import { channelOf, tlsFiles } from '../support/tls-rig.ts'
 import { until } from '../support/until.ts'
 
@@ -94,6 +98,20 @@ describe('where it stands', () => {
     expect(await carriedBy({ transport: 'lane' })).toBe('lane')
     expect(await carriedBy({ transport: 'grpc-js' })).toBe('grpc-js')
   })
+
+  bites(
+    ['reflection'],
+    'the server tells which services it has, or that it does not know that call',
+    async () => {
+      const on = await anApp({ reflection: 'on', transport: 'grpc-js' })
+      expect(await servicesAt(on.app.address)).toContain('envoy.service.auth.v3.Authorization')
+      const off = await anApp({ transport: 'grpc-js' })
+      await expect(servicesAt(off.app.address)).rejects.toMatchObject({ code: status.UNIMPLEMENTED })
+      await expect(anApp({ reflection: 'on', transport: 'lane' })).rejects.toThrow(
+        /reflection: .* transport grpc-js/,
+      )
+    },
+  )
 
   bites(
     ['tls_cert_file', 'tls_key_file', 'tls_client_ca_file'],
@@ -259,6 +277,77 @@ describe('a Check', () => {
     const other = await aKeyIn(blind.app.store, { rules })
     expect(await blind.answer(other.secret, request(other.secret))).toMatchObject({ allowed: true })
   })
+})
+
+describe('what the model server is told', () => {
+  const told = ({ httpResponse }: CheckResponse) => {
+    if (httpResponse?.$case !== 'okResponse') throw new Error('not allowed')
+    const { headers, headersToRemove } = httpResponse.value
+    return { set: new Map(headers.map(({ header }) => [header?.key, header?.value])), headersToRemove }
+  }
+  const bears = async (settings: Readonly<Record<string, string>>) => {
+    const directory = await aDirectory()
+    const file = join(directory, 'keys.pem')
+    writeFileSync(file, pemOf(aSigningKey()))
+    const rig = await anApp({ health_listen: '127.0.0.1:0', attestation_key_file: file, ...settings })
+    const { secret } = await aKeyIn(rig.app.store)
+    const token = async () => told(await rig.ask(secret)).set.get('x-latchkey-attestation') ?? ''
+    const jwks = async () => {
+      const answer = await fetch(`http://${rig.app.healthAddress}/.well-known/jwks.json`)
+      return createLocalJWKSet((await answer.json()) as JSONWebKeySet)
+    }
+    return { rig, file, token, jwks }
+  }
+
+  bites(['guardrail_header'], 'the guardrails under a second name, or its removal', async () => {
+    const rig = await anApp({ guardrail_header: 'X-Guardrails' })
+    const guardrail = 'pii-mask'
+    await rig.app.store.policyBook.createGuardrail(guardrail)
+    await rig.app.store.policyBook.createModel({ name: '*', route: 'vllm', guardrails: [guardrail] })
+    const guarded = await aKeyIn(rig.app.store, { rules: { ...NO_RULES, guardrails: [guardrail] } })
+    const plain = await aKeyIn(rig.app.store)
+    const parts = (secret: string) => ({
+      headers: [['x-api-key', secret]] as const,
+      body: JSON.stringify({ model: 'llama-3' }),
+    })
+    const named = told(await rig.ask(guarded.secret, parts(guarded.secret)))
+    expect(named.set.get('x-guardrails')).toBe(guardrail)
+    expect(named.set.get('x-latchkey-guardrails')).toBe(guardrail)
+    expect(told(await rig.ask(plain.secret, parts(plain.secret))).headersToRemove).toContain('x-guardrails')
+  })
+
+  bites(['attestation_key_file'], 'a signed word, and where to find who signs', async () => {
+    const { rig, file, token, jwks } = await bears({ tls_reload_interval: '10ms' })
+    const before = await token()
+    expect((await jwtVerify(before, await jwks())).payload).toMatchObject({ iss: 'latchkey', owner: 'acme' })
+    writeFileSync(file, pemOf(aSigningKey('ES256')) + readFileSync(file, 'utf8'))
+    await until(() => rig.log.some((line) => line.includes('attestation keys reloaded')))
+    const [after, keys] = [await token(), await jwks()]
+    expect((await jwtVerify(after, keys)).protectedHeader.alg).toBe('ES256')
+    expect((await jwtVerify(before, keys)).protectedHeader.alg).toBe('EdDSA')
+    expect(rig.log.join()).not.toContain('PRIVATE')
+    await expect(anApp({ attestation_key_file: '/absent' })).rejects.toThrow('cannot be read')
+    const none = await anApp({ health_listen: '127.0.0.1:0' })
+    const { secret } = await aKeyIn(none.app.store)
+    expect(told(await none.ask(secret)).headersToRemove).toContain('x-latchkey-attestation')
+    expect((await fetch(`http://${none.app.healthAddress}/.well-known/jwks.json`)).status).toBe(404)
+  })
+
+  bites(
+    ['attestation_ttl', 'attestation_issuer', 'attestation_audience'],
+    'who it is from and for, and how long it holds',
+    async () => {
+      const { token } = await bears({
+        attestation_ttl: '5s',
+        attestation_issuer: 'https://gateway.example',
+        attestation_audience: 'vllm',
+      })
+      const { iss, aud, iat = 0, exp = 0 } = decodeJwt(await token())
+      expect([iss, aud, exp - iat]).toEqual(['https://gateway.example', 'vllm', 5])
+      const usual = decodeJwt(await (await bears({})).token())
+      expect([usual.iss, usual.aud, (usual.exp ?? 0) - (usual.iat ?? 0)]).toEqual(['latchkey', undefined, 60])
+    },
+  )
 })
 
 describe('too much at once', () => {

@@ -3,6 +3,7 @@ import { expect, it } from 'vitest'
 import { clientShapeOf } from '../../src/check/client-shape.ts'
 import { aRequest } from '../support/auth-requests.ts'
 
+const GOOGLE = { 'x-goog-api-key': 'lk_x' }
 const ANTHROPIC = { 'anthropic-version': '2023-06-01' }
 
 it.each([
@@ -15,6 +16,17 @@ it.each([
   ['/v1/models/claude', ANTHROPIC, 'anthropic'],
   ['/v1/models?limit=5', ANTHROPIC, 'anthropic'],
   ['/v1/chat/completions', ANTHROPIC, 'openai'],
+  ['/v1beta/models/gemini-2.5-pro:generateContent', {}, 'google'],
+  ['/v1alpha/models', {}, 'google'],
+  ['/v1beta/models?pageSize=5', ANTHROPIC, 'google'],
+  ['/upload/v1beta/files', {}, 'google'],
+  ['/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent', {}, 'google'],
+  ['/v1beta/openai/chat/completions', GOOGLE, 'openai'],
+  ['/v1/models', GOOGLE, 'google'],
+  ['/v1/models/gemini-2.5-pro:generateContent', { 'x-goog-api-client': 'genai' }, 'google'],
+  ['/v1/chat/completions', GOOGLE, 'openai'],
+  ['/openai/deployments/my-gpt/chat/completions', {}, 'openai'],
+  ['/v1/realtime?model=gpt-realtime', {}, 'openai'],
   ['//v1/messages', {}, 'openai'],
   ['/v1/MESSAGES', {}, 'openai'],
   ['?/v1/messages', {}, 'openai'],

@@ -77,6 +77,7 @@ describe('keys create', () => {
     const { secret: _, ...kept } = keys[2] ?? {}
     expect(shown).toEqual({
       ...kept,
+      secrets: [{ hint: kept.hint, created_at: kept.created_at, accepted_until: null }],
       limits: [
         expect.objectContaining({
           unit: 'requests',

@@ -7,6 +7,7 @@ import type { Ground, Verb } from '../support/book-verbs.ts'
 import { ANY_OWNER, BOOKS, prepareGround } from '../support/book-verbs.ts'
 import { carryOutChanges } from '../support/change-fleet.ts'
 import { recordFigure } from '../support/figures.ts'
+import { STATE_BOOK } from '../support/state-verbs.ts'
 import type { TestStore } from '../support/stores.ts'
 import { describeEveryStore } from '../support/stores.ts'
 import { until } from '../support/until.ts'
@@ -19,7 +20,7 @@ const LIMITS_EACH = 8
 /** What nobody's key depends on. */
 const TELLS_NOBODY = ['replicaBook']
 
-const VERBS = Object.entries(BOOKS).flatMap(([book, verbs]) =>
+const VERBS = Object.entries({ ...BOOKS, stateBook: STATE_BOOK }).flatMap(([book, verbs]) =>
   Object.entries<Verb | 'reads'>(verbs).map(([name, verb]) => ({ name: `${book}.${name}`, verb })),
 )
 const WRITES = VERBS.flatMap(({ name, verb }) => (verb === 'reads' ? [] : [[name, verb] as const]))

@@ -1,11 +1,15 @@
 // The shipped Envoy configurations: accepted by every Envoy as they stand, and run by demo and tests as they are shipped.
 import { execFile } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { parse, parseDocument } from 'yaml'
 import { envoyConfig, envoyFile } from '../../src/cli/demo/envoy-config.ts'
 import { OWN_HEADER_NAMES } from '../../src/grpc/upstream-headers.ts'
+import { createAuthority, createCertificate } from '../support/certificates.ts'
+import { aDirectory } from '../support/closing.ts'
+import { inFolder, writeGatewayFolder } from '../support/gateway-rig.ts'
 import { ENVOYS, envoyOf } from '../support/tested-envoys.ts'
 
 const run = promisify(execFile)
@@ -22,6 +26,23 @@ describe.each(ENVOYS)('Envoy %s', (version) => {
       expect(stdout).toContain('OK')
     },
   )
+
+  it('accepts envoy/gateway.yaml once its folder has keys and a certificate', async () => {
+    const directory = await aDirectory()
+    const folder = join(directory, 'gateway')
+    await writeGatewayFolder(folder, createCertificate('gateway', createAuthority('authority')))
+    const path = join(directory, 'envoy.yaml')
+    await writeFile(path, inFolder(folder, await readFile(envoyFile('gateway'), 'utf8')))
+    const { stdout } = await run((await envoyOf(version)).path, [
+      '--mode',
+      'validate',
+      '-l',
+      'warn',
+      '-c',
+      path,
+    ])
+    expect(stdout).toContain('OK')
+  })
 })
 
 it('the demo changes addresses and nothing else', async () => {
@@ -65,9 +86,41 @@ it('with two workers only the sockets are different, the balance, and that a ret
   expect(workers.toJS()).toEqual(two.toJS())
 })
 
-it('what leaves for a provider outside carries none of our headers', async () => {
-  const text = await readFile(envoyFile('sidecar'), 'utf8')
-  const removed =
-    text.split('request_headers_to_remove: &ours\n')[1]?.match(/^ +- x-latchkey-[a-z-]+$/gm) ?? []
-  expect(removed.map((line) => line.trim().slice(2)).toSorted()).toEqual([...OWN_HEADER_NAMES].toSorted())
+it('the gateway asks Latchkey and treats what it is told as the sidecar does, over TCP and over UDP', async () => {
+  const recipe = async (name: string) =>
+    parseDocument(await readFile(envoyFile(name), 'utf8')).toJS().static_resources
+  const [sidecar, gateway] = await Promise.all([recipe('sidecar'), recipe('gateway')])
+  const connection = (file: typeof sidecar, listener: number) =>
+    file.listeners[listener].filter_chains[0].filters[0].typed_config
+  const plain = connection(sidecar, 0)
+  const [overTcp, overUdp] = [connection(gateway, 0), connection(gateway, 1)]
+  for (const http of [overTcp, overUdp]) {
+    expect(http.http_filters.slice(1)).toEqual(plain.http_filters)
+    for (const part of [
+      'use_remote_address',
+      'internal_address_config',
+      'early_header_mutation_extensions',
+      'common_http_protocol_options',
+      'normalize_path',
+      'merge_slashes',
+      'path_with_escaped_slashes_action',
+      'tracing',
+    ])
+      expect([part, http[part]]).toEqual([part, plain[part]])
+    expect(http.local_reply_config.mappers[0]).toEqual(plain.local_reply_config.mappers[0])
+  }
+  const { stat_prefix: _, codec_type: __, ...same } = overUdp
+  const { stat_prefix: ___, http2_protocol_options: ____, ...asTcp } = overTcp
+  expect(same).toEqual(asTcp)
+  expect(gateway.clusters[0]).toEqual(sidecar.clusters[0])
 })
+
+it.each(['sidecar', 'gateway'])(
+  'what leaves envoy/%s.yaml for a provider outside carries none of our headers',
+  async (name) => {
+    const text = await readFile(envoyFile(name), 'utf8')
+    const removed =
+      text.split('request_headers_to_remove: &ours\n')[1]?.match(/^ +- x-latchkey-[a-z-]+$/gm) ?? []
+    expect(removed.map((line) => line.trim().slice(2)).toSorted()).toEqual([...OWN_HEADER_NAMES].toSorted())
+  },
+)

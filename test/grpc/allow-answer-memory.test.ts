@@ -10,7 +10,7 @@ const counting = (bounds: Parameters<typeof createAllowTemplates>[1]) => {
   const created: Allow[] = []
   const templates = createAllowTemplates((allow) => {
     created.push(allow)
-    return createAllowTemplate(allow, [])
+    return createAllowTemplate(allow, { credentialHeaders: [] })
   }, bounds)
   /** Whether it had to be made. */
   const isMade = (allow: Allow): boolean => {

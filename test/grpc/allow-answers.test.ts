@@ -3,29 +3,39 @@ import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Allow } from '../../src/check/decision.ts'
+import type { TemplateOptions } from '../../src/grpc/allow-answer-template.ts'
 import type { AllowContext } from '../../src/grpc/allow-answers.ts'
 import { createAllowAnswers } from '../../src/grpc/allow-answers.ts'
 import { CheckResponse } from '../../src/grpc/gen/envoy/service/auth/v3/external_auth.ts'
 import { allowResponse } from '../support/allow-response.ts'
+import { anAttestor } from '../support/attestations.ts'
 import { anAllow, arbitraryAllow } from '../support/decisions.ts'
 import { recordFigure } from '../support/figures.ts'
 import { aKey, anOwner, aQuota, aState } from '../support/virtual-keys.ts'
 
 const NOW_MS = Date.UTC(2026, 10, 21, 12, 0, 0)
-const CREDENTIAL_HEADERS = ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key']
+const CREDENTIAL_HEADERS = [
+  'authorization',
+  'x-api-key',
+  'api-key',
+  'x-goog-api-key',
+  'sec-websocket-protocol',
+]
 const PROVING = process.env['LATCHKEY_PROVE'] === '1'
 
 const contextOf = (more: Partial<AllowContext> = {}): AllowContext => ({
   decisionId: `dec_${randomUUID()}`,
   now: () => NOW_MS,
   stale: false,
+  request: undefined,
   ...more,
 })
 
-const generated = (allow: Allow, context: AllowContext, credentialHeaders = CREDENTIAL_HEADERS): Buffer =>
-  allowResponse(allow, context, credentialHeaders)
+const generated = (allow: Allow, context: AllowContext, more: Partial<TemplateOptions> = {}): Buffer =>
+  allowResponse(allow, context, { credentialHeaders: CREDENTIAL_HEADERS, ...more })
 
-const answersOf = (credentialHeaders = CREDENTIAL_HEADERS) => createAllowAnswers({ credentialHeaders })
+const answersOf = (more: Partial<TemplateOptions> = {}) =>
+  createAllowAnswers({ credentialHeaders: CREDENTIAL_HEADERS, ...more })
 
 /** Few, so that the same ones come again and again: keys and lists are known by identity. */
 const KEYS = [
@@ -72,23 +82,58 @@ const known = fc
   })
   .map(anAllow)
 
+/** Of a websocket, rarely: with a key among them, alone, or without one. */
+const protocols = fc.oneof(
+  { weight: 3, arbitrary: fc.constant([]) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .array(
+        fc
+          .array(fc.constantFrom('realtime', 'openai-insecure-api-key.lk_x', 'p'.repeat(130)), {
+            minLength: 1,
+            maxLength: 3,
+          })
+          .map((entries) => entries.join(', ')),
+        { minLength: 1, maxLength: 2 },
+      )
+      .map((lines) => [['sec-websocket-protocol', lines] as const]),
+  },
+)
+
 const asked = fc.tuple(
   fc.oneof({ weight: 9, arbitrary: known }, { weight: 1, arbitrary: arbitraryAllow }),
-  fc.record({ stale: fc.boolean(), decisionId: fc.uuid().map((uuid) => `dec_${uuid}`) }),
+  fc.record({
+    stale: fc.boolean(),
+    decisionId: fc.uuid().map((uuid) => `dec_${uuid}`),
+    request: fc
+      .option(fc.tuple(fc.array(fc.string({ maxLength: 130 }), { maxLength: 2 }), protocols), {
+        nil: undefined,
+      })
+      .map((told) => told && { headers: new Map([['x-request-id', told[0]], ...told[1]]) }),
+  }),
 )
+
+/** Ed25519 signs the same in the same way, so an answer can be held against another. */
+const SERVERS: readonly Partial<TemplateOptions>[] = [
+  {},
+  { guardrailHeader: 'x-guardrails' },
+  { attestor: anAttestor() },
+  { guardrailHeader: 'x-guardrails', attestor: anAttestor(undefined, { audience: 'vllm' }) },
+]
 
 describe('a prepared answer', () => {
   it('is to the byte what the generated code makes of the same Allow, whatever was answered before', {
     timeout: PROVING ? 580_000 : 20_000,
   }, () => {
-    const answers = answersOf()
+    const servers = SERVERS.map((options) => ({ options, answers: answersOf(options) }))
     const numRuns = PROVING ? 1_000_000 : 5_000
     fc.assert(
-      fc.property(asked, ([allow, more]) => {
+      fc.property(asked, fc.constantFrom(...servers), ([allow, more], { options, answers }) => {
         const context = contextOf(more)
-        if (answers(allow, context).equals(generated(allow, context))) return
+        if (answers(allow, context).equals(generated(allow, context, options))) return
         expect(CheckResponse.decode(answers(allow, context))).toEqual(
-          CheckResponse.decode(generated(allow, context)),
+          CheckResponse.decode(generated(allow, context, options)),
         )
         throw new Error('the bytes differ, the meaning does not')
       }),
@@ -125,8 +170,8 @@ describe('a prepared answer', () => {
     for (const credentialHeaders of [[], ['x-key'], ['x-key', 'x-latchkey-route']]) {
       const allow = anAllow()
       const context = contextOf()
-      const expected = generated(allow, context, credentialHeaders)
-      expect(answersOf(credentialHeaders)(allow, context)).toEqual(expected)
+      const expected = generated(allow, context, { credentialHeaders })
+      expect(answersOf({ credentialHeaders })(allow, context)).toEqual(expected)
     }
   })
 })
@@ -148,7 +193,9 @@ describe('what is never sent', () => {
   })
 
   it('a header that is both set and removed', () => {
-    expect(() => answersOf(['x-latchkey-owner'])(anAllow(), contextOf())).toThrow('both')
+    expect(() => answersOf({ credentialHeaders: ['x-latchkey-owner'] })(anAllow(), contextOf())).toThrow(
+      'both',
+    )
   })
 
   it.each(['', 'dec_1', `dec_${randomUUID()}0`])('an id that does not fit (%j)', (decisionId) => {

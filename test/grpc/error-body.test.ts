@@ -56,3 +56,33 @@ describe("Anthropic's SDK", () => {
     })
   })
 })
+
+describe("Google's SDK", () => {
+  const body = (reason: DenyReason, retryAfterS?: number): unknown =>
+    JSON.parse(errorBody('google', { reason, message: MESSAGE, retryAfterS }, 'dec_1'))
+  const info = (reason: string) => ({
+    '@type': 'type.googleapis.com/google.rpc.ErrorInfo',
+    reason,
+    domain: 'latchkey',
+    metadata: { decision_id: 'dec_1' },
+  })
+
+  it.each([
+    ['request_malformed', 400, 'INVALID_ARGUMENT', 'REQUEST_MALFORMED'],
+    ['invalid_key', 401, 'UNAUTHENTICATED', 'INVALID_KEY'],
+    ['model_not_allowed', 403, 'PERMISSION_DENIED', 'MODEL_NOT_ALLOWED'],
+    ['body_too_large', 413, 'INVALID_ARGUMENT', 'BODY_TOO_LARGE'],
+    ['quota_exhausted', 429, 'RESOURCE_EXHAUSTED', 'QUOTA_EXHAUSTED'],
+    ['internal_error', 500, 'INTERNAL', 'INTERNAL_ERROR'],
+    ['store_unavailable', 503, 'UNAVAILABLE', 'STORE_UNAVAILABLE'],
+  ] as const)('finds code, status and details of %s', (reason, code, status, told) => {
+    expect(body(reason)).toEqual({ error: { code, message: MESSAGE, status, details: [info(told)] } })
+  })
+
+  it('is told when to come back, where that is of use', () => {
+    const wait = { '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: '7s' }
+    expect(body('rate_limited', 7)).toMatchObject({ error: { details: [info('RATE_LIMITED'), wait] } })
+    expect(body('overloaded', 7)).toMatchObject({ error: { details: [info('OVERLOADED'), wait] } })
+    expect(body('quota_exhausted', 7)).toMatchObject({ error: { details: [info('QUOTA_EXHAUSTED')] } })
+  })
+})

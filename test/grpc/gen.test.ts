@@ -6,6 +6,7 @@ import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
+import { describedFiles } from '../../tools/write-descriptors.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const BIN = join(ROOT, 'node_modules/.bin')
@@ -28,4 +29,8 @@ it('src/grpc/gen is what proto/ generates', async () => {
   } finally {
     await rm(base, { recursive: true })
   }
+})
+
+it('src/grpc/file-descriptors.ts is what proto/ says', async () => {
+  expect(await readFile(join(ROOT, 'src/grpc/file-descriptors.ts'), 'utf8')).toBe(describedFiles(ROOT))
 })

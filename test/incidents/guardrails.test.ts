@@ -97,6 +97,7 @@ const FIELDS: Readonly<
 > = {
   expiresAtMs: [{ notBeforeMs: 1, expiresAtMs: 2 }, 'key_expired'],
   notBeforeMs: [{ notBeforeMs: Date.now() + DAY_MS }, 'key_not_yet_valid'],
+  disabled: [{ disabled: true }, 'key_disabled'],
 }
 
 const RULES: Readonly<Record<keyof Rules, readonly [rules: Partial<Rules>, reason: string]>> = {

@@ -92,6 +92,7 @@ const FORBIDDEN: readonly (readonly [
     'INSERT INTO quota (amount, usable_until, used) SELECT 1, 1, 1 FROM DUAL WHERE 1 = 0',
   ],
   ['admin', 'put its own digest under a key', "UPDATE key_secret SET hash = '' WHERE 1 = 0"],
+  ['admin', 'name a secret after another', "UPDATE key_secret SET key_id = '', request = NULL WHERE 1 = 0"],
   ['admin', 'rewrite a change', "UPDATE change_feed SET kind = '' WHERE 1 = 0"],
   ...(['migrator', 'server', 'admin'] as const).flatMap((account) => [
     [account, 'drop a table', 'DROP TABLE quota'] as const,

@@ -5,6 +5,7 @@ export type Room =
   | 'app'
   | 'config'
   | 'cli'
+  | 'doctor'
   | 'grpc'
   | 'telemetry'
   | 'workers'
@@ -34,9 +35,16 @@ export const ROOMS: Readonly<Record<Room, RoomRule>> = {
     sentence: 'main turns argv into a command: it imports cli, and kernel for the kinds of error',
   },
   cli: {
-    rooms: ['app', 'workers', 'config', 'keys', 'policy', 'quota', 'check', 'store', 'kernel'],
+    rooms: ['app', 'workers', 'doctor', 'config', 'keys', 'policy', 'quota', 'check', 'store', 'kernel'],
     packages: ['commander', 'yaml', '@bufbuild/protobuf'],
-    sentence: 'cli imports app, workers, config, keys, policy, quota, check (explain), store, kernel',
+    sentence: 'cli imports app, workers, doctor, config, keys, policy, quota, check (explain), store, kernel',
+  },
+  doctor: {
+    rooms: ['config', 'workers', 'grpc', 'store', 'keys', 'policy', 'kernel'],
+    packages: ['yaml'],
+    // It looks at each door and each drawer with the eyes of the room that they belong to.
+    sentence:
+      'doctor looks at config, workers, grpc, store, keys, policy and kernel, and is imported by cli only',
   },
   app: {
     rooms: ['config', 'workers', 'grpc', 'telemetry', 'store', 'check', 'keys', 'policy', 'quota', 'kernel'],

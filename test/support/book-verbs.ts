@@ -4,7 +4,7 @@ import type { Change } from '../../src/keys/change-feed.ts'
 import { NO_RULES } from '../../src/policy/policy.ts'
 import type { Store } from '../../src/store/store.ts'
 import type { TestStore } from './stores.ts'
-import { aDraft, createKey } from './stores.ts'
+import { aDraft, aRotation, createKey } from './stores.ts'
 
 /** What is there for a verb to work on; everything of names nobody else uses. */
 export type Ground = Readonly<{
@@ -54,6 +54,16 @@ export const BOOKS: Books = {
         return store.keyBook.createKeys([draft, draft])
       },
     },
+    importKeys: {
+      carryOut: ({ store, fresh }) =>
+        store.keyBook.importKeys([aDraft({ ownerPath: `${fresh}/team` })], {
+          createOwners: true,
+          dryRun: false,
+        }),
+      changes: () => [ANY_OWNER, ANY_OWNER, { kind: 'new_keys' }],
+      refused: ({ store, fresh }) =>
+        store.keyBook.importKeys([aDraft({ ownerPath: fresh })], { createOwners: false, dryRun: false }),
+    },
     updateKey: {
       carryOut: ({ store, keyId }) => store.keyBook.updateKey(keyId, { name: 'other' }),
       changes: key,
@@ -63,6 +73,18 @@ export const BOOKS: Books = {
       carryOut: ({ store, keyId }) => store.keyBook.setKeyDisabled(keyId, true),
       changes: key,
       refused: ({ store }) => store.keyBook.setKeyDisabled(NOBODY, true),
+    },
+    rotateKey: {
+      carryOut: ({ store, keyId }) => store.keyBook.rotateKey(keyId, aRotation()),
+      changes: key,
+      refused: ({ store }) => store.keyBook.rotateKey(NOBODY, aRotation()),
+    },
+    secretsOf: 'reads',
+    listExpiring: 'reads',
+    revokeKeysOf: {
+      carryOut: ({ store, path }) => store.keyBook.revokeKeysOf({ ownerPath: path, expected: 1 }),
+      changes: owner,
+      refused: ({ store, path }) => store.keyBook.revokeKeysOf({ ownerPath: path, expected: 7 }),
     },
     revokeKey: {
       carryOut: ({ store, keyId }) => store.keyBook.revokeKey(keyId),

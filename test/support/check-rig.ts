@@ -92,7 +92,7 @@ export const createCheckRig = async (): Promise<CheckRig> => {
       observer: { admitted: () => {}, settled: () => {} },
     }),
     softLimitPercent: 80,
-    credentialHeaders: ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key'],
+    credentialHeaders: ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key', 'sec-websocket-protocol'],
     modelHeader: undefined,
   }
   const check = createCheck(deps)

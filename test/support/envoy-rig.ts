@@ -50,6 +50,8 @@ export type EnvoyRig = Readonly<{
   received(): readonly ReceivedRequest[]
   /** The access-log entry of the one request with this path. */
   accessEntry(path: string): Promise<AccessEntry>
+  /** What was logged so far. Whatever ended before a request whose entry is there, is there too. */
+  accessEntries(): readonly AccessEntry[]
   close(): Promise<void>
 }>
 
@@ -141,6 +143,7 @@ const start = async (
       return received
     },
     accessEntry: (path) => access.entry(path),
+    accessEntries: () => access.entries,
     close: lifecycle.close,
   }
 }
@@ -178,6 +181,7 @@ const createAccessLog = () => {
   const entries: AccessEntry[] = []
   const waiting = new Map<string, (entry: AccessEntry) => void>()
   return {
+    entries,
     add(line: string): void {
       const entry = JSON.parse(line) as AccessEntry
       entries.push(entry)

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe } from 'vitest'
 import type { Call } from '../../src/kernel/call.ts'
 import { createCall } from '../../src/kernel/call.ts'
 import type { DatabaseClock } from '../../src/kernel/clock.ts'
-import type { KeyDraft } from '../../src/keys/key-book.ts'
+import type { KeyDraft, RotationDraft } from '../../src/keys/key-book.ts'
 import type { WantedKey } from '../../src/keys/key-store.ts'
 import type { VirtualKey } from '../../src/keys/virtual-key.ts'
 import { NO_RULES } from '../../src/policy/policy.ts'
@@ -219,6 +219,14 @@ export const aDraft = (more: Partial<KeyDraft> = {}): KeyDraft => ({
   expiresAtMs: undefined,
   rules: NO_RULES,
   limits: [],
+  ...more,
+})
+
+export const aRotation = (more: Partial<RotationDraft> = {}): RotationDraft => ({
+  digest: aDigest(),
+  hint: 'wxyz',
+  graceMs: 0,
+  force: false,
   ...more,
 })
 

@@ -48,6 +48,7 @@ export const aKey = (more: Partial<VirtualKey> = {}): VirtualKey => ({
   labels: {},
   notBeforeMs: undefined,
   expiresAtMs: undefined,
+  secretUntilMs: undefined,
   rules: NO_RULES,
   quotas: [],
   usabilityQuota: aQuota({ id: 9, period: 'total', amount: FOREVER, implicit: true }),

@@ -55,9 +55,32 @@ it('a page that cannot be rendered is no page', async () => {
   expect((await get('/metrics')).status).toBe(503)
 })
 
-it.each(['/', '/livez/', '/metrics/x', '//livez', '/v1/keys', '/LIVEZ'])('%s is not found', async (path) => {
-  expect((await (await aListener())(path)).status).toBe(404)
+it('a document that was handed in is served as it is now, and may be kept as long as it says', async () => {
+  let body = '{"keys":[]}'
+  const document = () => ({ body, contentType: 'application/jwk-set+json', cacheControl: 'max-age=300' })
+  const listener = await startHealthListener(
+    { listen: '127.0.0.1:0', documents: new Map([['/.well-known/jwks.json', document]]) },
+    { components: async () => ({}), renderMetrics: async () => '' },
+  )
+  listeners.push(listener)
+  const get = (init?: RequestInit) => fetch(`http://${listener.address}/.well-known/jwks.json`, init)
+  const { status, headers } = await get()
+  expect([status, headers.get('content-type'), headers.get('cache-control')]).toEqual([
+    200,
+    'application/jwk-set+json',
+    'max-age=300',
+  ])
+  body = '{"keys":[{}]}'
+  expect(await (await get()).text()).toBe(body)
+  expect((await get({ method: 'POST' })).status).toBe(405)
 })
+
+it.each(['/.well-known/jwks.json', '/', '/livez/', '/metrics/x', '//livez', '/v1/keys', '/LIVEZ'])(
+  '%s is not found',
+  async (path) => {
+    expect((await (await aListener())(path)).status).toBe(404)
+  },
+)
 
 it('only GET and HEAD are methods', async () => {
   const get = await aListener()

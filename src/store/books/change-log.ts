@@ -49,6 +49,8 @@ export const withChangeLog = ({ transactions, clock, announce }: Deps): LoggedBo
 }
 
 const KEPT_CHANGES = 100_000
+/** A statement has room for some 32,000 values. */
+const ROWS_PER_STATEMENT = 1_000
 
 /**
  * The counter's row stays locked until commit: whoever gets the next number commits later. Last in the transaction, so that it is
@@ -80,7 +82,11 @@ const appendChanges = async (
     token,
     changed_at: nowMs,
   }))
-  await tx.insertInto('change_feed').values(rows).execute()
+  for (let at = 0; at < rows.length; at += ROWS_PER_STATEMENT)
+    await tx
+      .insertInto('change_feed')
+      .values(rows.slice(at, at + ROWS_PER_STATEMENT))
+      .execute()
   // A reader that far behind forgets everything anyway.
   await tx
     .deleteFrom('change_feed')

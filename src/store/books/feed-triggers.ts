@@ -8,6 +8,8 @@ export type FeedTriggers = Readonly<{
   remove(): Promise<void>
   /** Names; empty when there are none. */
   installed(): Promise<readonly string[]>
+  /** Of those that are installed when all are. */
+  names: readonly string[]
 }>
 
 type Watched = Readonly<{
@@ -89,6 +91,7 @@ export const createFeedTriggers = (
       const { rows } = await transactions.read((db) => sql.raw<{ name: string }>(dialect.list).execute(db))
       return rows.map(({ name }) => name)
     },
+    names: WATCHED.map(nameOf),
   }
 }
 

@@ -51,7 +51,7 @@ const keyRow = (draft: KeyDraft, ownerId: string, nowMs: number): Omit<KeyRow, '
   owner_id: ownerId,
   name: draft.name,
   hint: draft.hint,
-  disabled: 0,
+  disabled: draft.disabled === true ? 1 : 0,
   revoked_at: null,
   not_before: draft.notBeforeMs ?? null,
   expires_at: draft.expiresAtMs ?? null,
@@ -88,7 +88,15 @@ const insertRows = async (
       .insertInto('virtual_key')
       .values(chunk.map(({ row }) => row))
       .execute()
-    const secrets = chunk.map(({ draft, row }) => ({ hash: draft.digest, key_id: row.id, not_after: null }))
+    const secrets = chunk.map(({ draft, row }) => firstSecret(draft, row))
     await tx.insertInto('key_secret').values(secrets).execute()
   }
 }
+
+const firstSecret = (draft: KeyDraft, { id, hint, created_at }: KeyRow) => ({
+  hash: draft.digest,
+  key_id: id,
+  not_after: null,
+  hint,
+  created_at,
+})

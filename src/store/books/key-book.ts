@@ -4,12 +4,16 @@ import { parseOwnerPath } from '../../kernel/name.ts'
 import type { KeyBook, KeyChange, KeyRecord } from '../../keys/key-book.ts'
 import { rulesFromColumns, rulesToColumns } from '../rules-columns.ts'
 import type { BookDeps, WriteScope } from './book-database.ts'
+import { listExpiring } from './expiring.ts'
+import { importKeys, parseImport } from './import-keys.ts'
 import { insertKeys } from './insert-keys.ts'
 import { parseDraft, parseKeyName, parseLifetime } from './key-input.ts'
 import { labelsToColumn } from './labels-input.ts'
 import type { KeyRow, LockedKey } from './locks.ts'
-import { lockKey } from './locks.ts'
+import { lockKey, refuseRevoked } from './locks.ts'
 import { digestOfKey, findKeyByDigest, getKey, listKeys, toRecord } from './read-keys.ts'
+import { revokeKeysOf } from './revoke-keys.ts'
+import { liveSecretsOf, parseRotation, rotateKey } from './rotate-key.ts'
 import { mergeRules, requireRegistered } from './rules-input.ts'
 import { mirrorKey } from './usability.ts'
 
@@ -43,6 +47,18 @@ export const createKeyBook = ({ database, clock }: BookDeps): KeyBook => {
       }
     },
 
+    importKeys: async (drafts, options) => {
+      const parsed = parseImport(drafts)
+      try {
+        return await database.write((scope) => importKeys(scope, parsed, options, clock.now))
+      } catch (error) {
+        // Another process made the same key or owner at the same instant.
+        throw database.isDuplicate(error)
+          ? new Rejection('conflict', 'somebody made one of these keys or owners meanwhile; import again')
+          : error
+      }
+    },
+
     getKey: (id) => database.read((db) => getKey(db, id)),
     findKeyByDigest: (digest) => database.read((db) => findKeyByDigest(db, digest, clock.now())),
     digestOfKey: (id) => database.read((db) => digestOfKey(db, id, clock.now())),
@@ -71,6 +87,30 @@ export const createKeyBook = ({ database, clock }: BookDeps): KeyBook => {
         return { ...key, disabled: disabled ? 1 : 0 }
       }),
 
+    rotateKey: async (id, draft) => {
+      const parsed = parseRotation(draft)
+      try {
+        return await database.write((scope) => rotateKey(scope, id, parsed, clock.now))
+      } catch (error) {
+        // Of a digest, or of a request at another key at the same instant.
+        throw database.isDuplicate(error)
+          ? new Rejection('conflict', 'this secret or this idempotency key was used already')
+          : error
+      }
+    },
+
+    secretsOf: (id) => database.read(async (db) => liveSecretsOf(db, await getKey(db, id), clock.now())),
+
+    revokeKeysOf: async (filter) => {
+      parseOwnerPath(filter.ownerPath)
+      return database.write((scope) => revokeKeysOf(scope, filter, clock.now))
+    },
+
+    listExpiring: async (filter) => {
+      if (filter.ownerPath !== undefined) parseOwnerPath(filter.ownerPath)
+      return database.read((db) => listExpiring(db, filter, clock.now()))
+    },
+
     revokeKey: (id) => change(id, NO_NAMES, (key) => ({ ...key, revoked_at: key.revoked_at ?? clock.now() })),
   }
 }
@@ -93,8 +133,4 @@ const writeKey = async (scope: WriteScope, locked: LockedKey): Promise<KeyRecord
   const path = locked.owners.at(-1)?.path
   if (path === undefined) throw new Error('an owner chain is never empty')
   return toRecord({ ...locked.key, path })
-}
-
-const refuseRevoked = ({ id, revoked_at }: KeyRow): void => {
-  if (revoked_at !== null) throw new Rejection('conflict', `key ${id} is revoked, for ever`)
 }

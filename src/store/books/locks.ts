@@ -73,6 +73,10 @@ export const lockKey = async (scope: WriteScope, id: string): Promise<LockedKey>
   return { key, owners }
 }
 
+export const refuseRevoked = ({ id, revoked_at }: KeyRow): void => {
+  if (revoked_at !== null) throw new Rejection('conflict', `key ${id} is revoked, for ever`)
+}
+
 /** `a/b/c`: `a`, `a/b`, `a/b/c`. */
 export const chainOf = (path: string): readonly string[] => {
   const names = path.split('/')

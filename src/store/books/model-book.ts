@@ -52,13 +52,13 @@ export const createModelBook = ({
   listModels: () => database.read(readModels),
 })
 
-const parseModel = ({ name, route, guardrails }: Model): Model => ({
+export const parseModel = ({ name, route, guardrails }: Model): Model => ({
   name: parseModelName(name),
   route: parseName('route', route),
   guardrails: parseNames('guardrail', guardrails),
 })
 
-const modelToRow = ({ name, route, guardrails }: Model) => ({
+export const modelToRow = ({ name, route, guardrails }: Model) => ({
   name,
   route,
   guardrails: JSON.stringify(guardrails),

@@ -1,6 +1,8 @@
 // Who names a policy or a guardrail: while anybody does, it cannot be deleted.
 import { sql } from 'kysely'
 import { Rejection } from '../../kernel/failure.ts'
+import type { Plan } from '../../keys/state-plan.ts'
+import { listFromJson } from '../rules-columns.ts'
 import type { DatabaseTransaction } from '../schema.ts'
 
 /**
@@ -45,6 +47,43 @@ export const refuseNamed = async (
     await tx.selectFrom('model').select('name').where(named).limit(sql.lit(1)).executeTakeFirst(),
   )
 }
+
+/**
+ * What keys need of all that a plan deletes, in words. One pass over the keys for all of it, for lists that many share are read
+ * once. The registry and all owners are held.
+ */
+export const usedByKeys = async (
+  tx: DatabaseTransaction,
+  { policies, guardrails, owners }: Pick<Plan, 'policies' | 'guardrails' | 'owners'>,
+): Promise<readonly string[]> => {
+  const gone = {
+    policies: new Set(policies.delete.map(({ name }) => name)),
+    guardrails: new Set(guardrails.delete.map(({ name }) => name)),
+    owners: new Set(owners.delete.map(({ path }) => path)),
+  }
+  if (Object.values(gone).every(({ size }) => size === 0)) return []
+  const holders = await tx
+    .selectFrom('virtual_key as k')
+    .innerJoin('owner as o', 'o.id', 'k.owner_id')
+    .select(['o.path', 'k.policies', 'k.guardrails', (eb) => eb.fn.min('k.id').as('id')])
+    .where('k.revoked_at', 'is', null)
+    .groupBy(['o.path', 'k.policies', 'k.guardrails'])
+    .execute()
+  const words = holders.flatMap(({ path, id, ...lists }) => [
+    ...(gone.owners.has(path) ? [`owner ${path} has keys that are not revoked, ${id} for one`] : []),
+    ...named('policy', gone.policies, listFromJson(lists.policies), id),
+    ...named('guardrail', gone.guardrails, listFromJson(lists.guardrails), id),
+  ])
+  return [...new Set(words)]
+}
+
+const named = (
+  what: string,
+  gone: ReadonlySet<string>,
+  list: readonly string[],
+  id: string,
+): readonly string[] =>
+  list.filter((name) => gone.has(name)).map((name) => `${what} ${name} is named by key ${id}`)
 
 const refuse = (
   what: string,

@@ -12,21 +12,14 @@ import { deleteOwnerRows } from './delete-owner.ts'
 import { bears, labelsToColumn } from './labels-input.ts'
 import type { OwnerRow } from './locks.ts'
 import { chainOf, lockOwnerChain, lockOwners, noSuchOwner } from './locks.ts'
-import { createPublicId, KEY_ID_PREFIX } from './public-id.ts'
+import { parseNewOwnerPath } from './owner-input.ts'
+import { createPublicId } from './public-id.ts'
 import { mergeRules, parseRules, requireRegistered } from './rules-input.ts'
 import { mirrorOwner } from './usability.ts'
 
 export const createOwnerBook = ({ database, clock }: BookDeps): OwnerBook => ({
   createOwner: async (path, rules, options = {}) => {
-    parseOwnerPath(path)
-    if (path.startsWith(KEY_ID_PREFIX))
-      throw new Rejection(
-        'invalid',
-        `an organisation's name must not begin with ${KEY_ID_PREFIX}, as the ids of keys do`,
-      )
-    // A quota's subject is an owner's path, or this word for the key itself.
-    if (path === 'key' || path.startsWith('key/'))
-      throw new Rejection('invalid', 'an organisation cannot be named key')
+    parseNewOwnerPath(path)
     const parsed = parseRules(rules)
     const { withParents = false, labels = NO_LABELS } = options
     const labelled = labelsToColumn(labels)
@@ -50,12 +43,12 @@ export const createOwnerBook = ({ database, clock }: BookDeps): OwnerBook => ({
       db.selectFrom('owner').selectAll().where('path', '=', path).executeTakeFirst(),
     )
     if (row === undefined) throw noSuchOwner(path)
-    return toRecord(row)
+    return ownerToRecord(row)
   },
 
   listOwners: async ({ labels = {} } = {}) => {
     const rows = await database.read((db) => db.selectFrom('owner').selectAll().orderBy('path').execute())
-    return rows.map(toRecord).filter((owner) => bears(owner.labels, labels))
+    return rows.map(ownerToRecord).filter((owner) => bears(owner.labels, labels))
   },
 
   updateOwner: async (path, { rules = {}, labels }) => {
@@ -69,7 +62,7 @@ export const createOwnerBook = ({ database, clock }: BookDeps): OwnerBook => ({
       }
       await scope.tx.updateTable('owner').set(columns).where('id', '=', row.id).execute()
       scope.changed({ kind: 'owner', id: row.id })
-      return toRecord({ ...row, ...columns })
+      return ownerToRecord({ ...row, ...columns })
     })
   },
 
@@ -81,7 +74,7 @@ export const createOwnerBook = ({ database, clock }: BookDeps): OwnerBook => ({
       await scope.tx.updateTable('owner').set({ disabled: row.disabled }).where('id', '=', row.id).execute()
       await mirrorOwner(scope, [...owners.slice(0, -1), row])
       scope.changed({ kind: 'owner', id: row.id })
-      return toRecord(row)
+      return ownerToRecord(row)
     })
   },
 
@@ -106,7 +99,7 @@ type OwnerDraft = Readonly<{
   nowMs: number
 }>
 
-const insertOwner = async (
+export const insertOwner = async (
   scope: WriteScope,
   { path, rules, labels, withParents, nowMs }: OwnerDraft,
 ): Promise<OwnerRecord> => {
@@ -132,7 +125,7 @@ const insertOwner = async (
     }
     await scope.tx.insertInto('owner').values(owner).execute()
     scope.changed({ kind: 'owner', id: owner.id })
-    if (name === path) return toRecord(owner)
+    if (name === path) return ownerToRecord(owner)
     parentId = owner.id
   }
   throw new Error(`owner ${path} was not created`)
@@ -147,7 +140,17 @@ const leafOf = (owners: readonly OwnerRow[]): OwnerRow => {
 const alreadyExists = (path: string): Rejection =>
   new Rejection('conflict', `owner ${JSON.stringify(path)} exists already`)
 
-const toRecord = (row: OwnerRow): OwnerRecord => ({
+export const ownerToColumns = ({
+  disabled,
+  rules,
+  labels,
+}: Pick<OwnerRecord, 'disabled' | 'rules' | 'labels'>) => ({
+  disabled: disabled ? 1 : 0,
+  labels: labelsToColumn(labels),
+  ...rulesToColumns(rules),
+})
+
+export const ownerToRecord = (row: OwnerRow): OwnerRecord => ({
   id: row.id,
   path: row.path,
   disabled: row.disabled !== 0,

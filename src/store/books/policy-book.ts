@@ -111,14 +111,14 @@ const deleteNamed = async (
 const noSuch = (what: string, name: string): Rejection =>
   new Rejection('not_found', `${what} ${JSON.stringify(name.slice(0, 128))} does not exist`)
 
-const parsePolicy = ({ name, version, shadow, ...rules }: Policy): Policy => ({
+export const parsePolicy = ({ name, version, shadow, ...rules }: Policy): Policy => ({
   name: parseName('policy', name),
   version,
   shadow,
   ...parsePolicyRules(rules),
 })
 
-const policyToRow = ({ name, version, shadow, ...rules }: Policy) => ({
+export const policyToRow = ({ name, version, shadow, ...rules }: Policy) => ({
   name,
   version,
   shadow: shadow ? 1 : 0,

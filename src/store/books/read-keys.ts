@@ -86,14 +86,14 @@ export const toRecord = (row: KeyRow & { readonly path: string }): KeyRecord => 
   createdAtMs: row.created_at,
 })
 
-const selectKeys = (db: Database) =>
+export const selectKeys = (db: Database) =>
   db
     .selectFrom('virtual_key as k')
     .innerJoin('owner as o', 'o.id', 'k.owner_id')
     .selectAll('k')
     .select('o.path')
 
-const requireOwner = async (db: Database, path: string): Promise<void> => {
+export const requireOwner = async (db: Database, path: string): Promise<void> => {
   const owner = await db.selectFrom('owner').select('id').where('path', '=', path).executeTakeFirst()
   if (owner === undefined) throw noSuchOwner(path)
 }

@@ -70,13 +70,13 @@ const subjectIdOf = async (db: Database, subject: string): Promise<string> => {
   return owner.id
 }
 
-const knownUnit = (value: string): Unit => {
+export const knownUnit = (value: string): Unit => {
   const unit = UNITS.find((candidate) => candidate === value)
   if (unit === undefined) throw new Error(`the store holds a limit in ${value}, a unit unknown here`)
   return unit
 }
 
-const knownPeriod = (value: string): Period => {
+export const knownPeriod = (value: string): Period => {
   const period = PERIODS.find((candidate) => candidate === value)
   if (period === undefined) throw new Error(`the store holds a limit per ${value}, a period unknown here`)
   return period

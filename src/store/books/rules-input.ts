@@ -67,3 +67,23 @@ const requireNames = async (
   for (const name of names)
     if (!known.has(name)) throw new Rejection('not_found', `${table} ${JSON.stringify(name)} does not exist`)
 }
+
+/** For many at once, of which each shall hear what it names that does not exist. Holds the registry as above. */
+export const lockAndReadNames = async (
+  scope: WriteScope,
+  all: readonly Pick<Rules, 'policies' | 'guardrails'>[],
+): Promise<Readonly<{ missingIn(rules: Pick<Rules, 'policies' | 'guardrails'>): string | undefined }>> => {
+  if (all.every(({ policies, guardrails }) => policies.length + guardrails.length === 0))
+    return { missingIn: () => undefined }
+  await lockRegistry(scope)
+  const names = async (table: 'policy' | 'guardrail') =>
+    new Set((await scope.tx.selectFrom(table).select('name').execute()).map(({ name }) => name))
+  const known = { policy: await names('policy'), guardrail: await names('guardrail') }
+  const missing = (what: 'policy' | 'guardrail', wanted: readonly string[]) => {
+    const name = wanted.find((each) => !known[what].has(each))
+    return name === undefined ? undefined : `${what} ${JSON.stringify(name)} does not exist`
+  }
+  return {
+    missingIn: ({ policies, guardrails }) => missing('policy', policies) ?? missing('guardrail', guardrails),
+  }
+}

@@ -28,19 +28,26 @@ export const mirrorKey = async ({ tx }: WriteScope, { key, owners }: LockedKey):
 }
 
 /** Rewrites all rows of an owner and of everything below it. `owners` ends with it and its new state. */
-export const mirrorOwner = async ({ tx }: WriteScope, owners: readonly OwnerRow[]): Promise<void> => {
+export const mirrorOwner = async ({ tx }: WriteScope, owners: readonly OwnerRow[]): Promise<void> =>
+  writeMirrors(tx, await mirrorsBelow(tx, owners))
+
+/** What those rows must say, by id. */
+export const mirrorsBelow = async (
+  tx: DatabaseTransaction,
+  owners: readonly OwnerRow[],
+): Promise<ReadonlyMap<number, number>> => {
+  const mirrors = new Map<number, number>()
   const owner = owners.at(-1)
-  if (owner === undefined) return
+  if (owner === undefined) return mirrors
   const states = await ownerStates(tx, owner.path, ownersUsableUntil(owners.slice(0, -1)))
   const usableBy = (path: string) => states.get(path) ?? 0
-  const mirrors = new Map<number, number>()
   for (const limit of await selectOwnerLimits(tx, owner.path))
     mirrors.set(limit.quota_id, usableBy(limit.path))
   for (const key of await selectKeys(tx, owner.path))
     mirrors.set(key.quota_id, keyUsableUntil(key, usableBy(key.path)))
   for (const limit of await selectKeyLimits(tx, owner.path))
     mirrors.set(limit.quota_id, keyUsableUntil(limit, usableBy(limit.path)))
-  await writeMirrors(tx, mirrors)
+  return mirrors
 }
 
 /** Rows that nothing will ever charge again. */
@@ -98,12 +105,20 @@ export const atOrBelow = (path: string) =>
 const ROWS_PER_STATEMENT = 256
 
 /** Ids ascending, as charges lock them, so that neither waits for the other in a circle. */
-const writeMirrors = async (tx: DatabaseTransaction, mirrors: ReadonlyMap<number, number>): Promise<void> => {
-  const ids = [...mirrors.keys()].toSorted((a, b) => a - b)
+export const writeMirrors = (tx: DatabaseTransaction, mirrors: ReadonlyMap<number, number>): Promise<void> =>
+  writeQuotas(tx, 'usable_until', mirrors)
+
+/** One column of many rows; `values` by id. */
+export const writeQuotas = async (
+  tx: DatabaseTransaction,
+  column: 'usable_until' | 'amount',
+  values: ReadonlyMap<number, number>,
+): Promise<void> => {
+  const ids = [...values.keys()].toSorted((a, b) => a - b)
   for (let at = 0; at < ids.length; at += ROWS_PER_STATEMENT) {
     const chunk = ids.slice(at, at + ROWS_PER_STATEMENT)
-    const cases = chunk.map((id) => `WHEN ${integer(id)} THEN ${integer(mirrors.get(id) ?? 0)}`).join(' ')
-    await sql`UPDATE quota SET usable_until = CASE id ${sql.raw(cases)} END WHERE id IN (${sql.raw(chunk.join(','))})`.execute(
+    const cases = chunk.map((id) => `WHEN ${integer(id)} THEN ${integer(values.get(id) ?? 0)}`).join(' ')
+    await sql`UPDATE quota SET ${sql.raw(column)} = CASE id ${sql.raw(cases)} END WHERE id IN (${sql.raw(chunk.join(','))})`.execute(
       tx,
     )
   }

@@ -1,0 +1,45 @@
+"""Anthropic's SDK, as its documentation uses it: nothing is set but where to ask and with which key."""
+
+import anthropic
+from sdk_calls import CASE_HEADER, serve
+
+
+def made_by(client_class):
+    return lambda url, secret: client_class(base_url=url, api_key=secret)
+
+
+def whole(call):
+    messages = [{"role": "user", "content": call["said"]}]
+    headers = {CASE_HEADER: call["name"]}
+    return {"model": call["model"], "max_tokens": 100, "messages": messages, "extra_headers": headers}
+
+
+def ask(client, call):
+    if call["how"] == "whole":
+        return text_of(client.messages.create(**whole(call)))
+    with client.messages.stream(**whole(call)) as stream:
+        return text_of(stream.get_final_message())
+
+
+async def ask_asynchronously(client, call):
+    if call["how"] == "whole":
+        return text_of(await client.messages.create(**whole(call)))
+    async with client.messages.stream(**whole(call)) as stream:
+        return text_of(await stream.get_final_message())
+
+
+def text_of(message):
+    return "".join(part.text for part in message.content if part.type == "text")
+
+
+def describe(error):
+    if not isinstance(error, anthropic.APIStatusError):
+        return {}
+    return {"status": error.status_code, "code": error.type, "requestId": error.request_id}
+
+
+serve(
+    {"Anthropic": (made_by(anthropic.Anthropic), ask)},
+    {"AsyncAnthropic": (made_by(anthropic.AsyncAnthropic), ask_asynchronously)},
+    describe,
+)

@@ -1,0 +1,42 @@
+// What an SDK is told to do through Envoy, and what became of it.
+
+export type SdkCall = Readonly<{
+  /** Unique; travels in the header CASE_HEADER, by which requests are counted at Envoy. */
+  name: string
+  /** A client class of the SDK, as its documentation calls it. */
+  client: string
+  /** An answer that is whole, or one that streams. */
+  how: 'whole' | 'stream'
+  /** Of Envoy: `http://HOST:PORT`. */
+  url: string
+  secret: string
+  model: string
+  said: string
+  /** For SDKs that retry only when told. */
+  retries: boolean
+}>
+
+export type SdkOutcome = Readonly<{
+  name: string
+  /** What the model said, all of it. */
+  answer?: string
+  error?: SdkError
+}>
+
+export type SdkError = Readonly<{
+  /** Name of the SDK's own class. */
+  class: string
+  status: number | null
+  /** Where the SDK shows the reason: a code, a type, or Google's status. */
+  code: string | null
+  message: string
+  requestId: string | null
+}>
+
+/** Does all of them at once. */
+export type SdkRunner = Readonly<{
+  run(calls: readonly SdkCall[]): Promise<readonly SdkOutcome[]>
+  close(): Promise<void>
+}>
+
+export const CASE_HEADER = 'x-sdk-case'

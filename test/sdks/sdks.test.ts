@@ -1,0 +1,28 @@
+// The official SDKs as judges of every refusal: their own class of error, no request more than is useful, and streams that arrive.
+import { beforeAll, describe, expect, it } from 'vitest'
+import { ENVOYS } from '../support/tested-envoys.ts'
+import { MODEL_OF } from './sdk-clients.ts'
+import { expectedOf, nameOf, SDK_TRIALS } from './sdk-trials.ts'
+import type { SdkResult } from './sdk-world.ts'
+import { runTrials } from './sdk-world.ts'
+
+/** What Envoys do alike is shown elsewhere: one of them is enough unless all are wanted. */
+const VERSIONS = process.env['LATCHKEY_TEST_ENVOYS'] === 'all' ? ENVOYS : ENVOYS.slice(-1)
+
+describe.each(VERSIONS)('Envoy %s', (version) => {
+  let results: ReadonlyMap<string, SdkResult>
+  beforeAll(async () => {
+    results = await runTrials(version, SDK_TRIALS)
+  })
+
+  it.each(SDK_TRIALS.map((trial) => [nameOf(trial), trial] as const))('%s', (name, trial) => {
+    const { answer, error, attempts } = results.get(name) ?? {}
+    const expected = expectedOf(trial)
+    expect(
+      { class: error?.class, status: error?.status, code: error?.code, attempts },
+      error?.message,
+    ).toEqual(expected)
+    if (expected.class === undefined)
+      expect(answer).toContain(`mock, as ${MODEL_OF[trial.client.api]}. You said: Hello`)
+  })
+})
