@@ -30,6 +30,8 @@ describe('usage', () => {
       'guardrails',
       'models',
       'limits',
+      'apply',
+      'export',
       'explain',
     ])
       expect(stdout).toMatch(new RegExp(`^  ${command}\\b`, 'm'))
