@@ -117,6 +117,7 @@ const asked = fc.tuple(
 /** Ed25519 signs the same in the same way, so an answer can be held against another. */
 const SERVERS: readonly Partial<TemplateOptions>[] = [
   {},
+  { credentialHeaders: ['x-api-key'] },
   { guardrailHeader: 'x-guardrails' },
   { attestor: anAttestor() },
   { guardrailHeader: 'x-guardrails', attestor: anAttestor(undefined, { audience: 'vllm' }) },
