@@ -13,23 +13,28 @@ import { until } from '../support/until.ts'
 const YES = { prune: false, dryRun: false }
 const PRUNE = { prune: true, dryRun: false }
 
-/** A hundred guardrails, 200 policies, 200 models, 250 owners, 250 limits; `turn` makes another state of the same names. */
-const thousand = (turn = 0): StoredState => ({
-  guardrails: many(100, (n) => `g${n}`),
-  policies: many(200, (n) => ({
+/** A tenth of them guardrails, a fifth policies, models, and then owners with a limit each; `turn` makes another state of the same names. */
+const objects = (count: number, turn = 0): StoredState => ({
+  guardrails: many(count / 10, (n) => `g${n}`),
+  policies: many(count / 5, (n) => ({
     name: `p${n}`,
     models: [`m${n + turn}*`],
     deniedModels: [],
-    guardrails: [`g${n % 100}`],
+    guardrails: [`g${n % (count / 10)}`],
   })),
-  models: many(200, (n) => ({ name: `m${n}*`, route: `r${turn}`, guardrails: [`g${n % 100}`] })),
-  owners: many(250, (n) => ({
+  models: many(count / 5, (n) => ({
+    name: `m${n}*`,
+    route: `r${turn}`,
+    guardrails: [`g${n % (count / 10)}`],
+  })),
+  owners: many(count / 4, (n) => ({
     path: n % 10 === 0 ? `o${n}` : `o${n - (n % 10)}/t${n}`,
     disabled: turn === 1 && n % 50 === 0,
-    rules: { ...NO_RULES, policies: [`p${(n + turn) % 200}`] },
+    rules: { ...NO_RULES, policies: [`p${(n + turn) % (count / 5)}`] },
     limits: [{ unit: 'requests', period: 'day', zone: 'UTC', amount: 1_000 + turn }],
   })),
 })
+const thousand = (turn = 0): StoredState => objects(OBJECTS, turn)
 const OBJECTS = 1_000
 
 const many = <T>(count: number, make: (n: number) => T): readonly T[] =>
@@ -113,6 +118,51 @@ describeEveryStore('a thousand objects', (get, kind) => {
       expect((await book().applyState(last, YES)).differences).toEqual([])
     }
     await other.close()
+  })
+
+  test('what is read while another state is applied is the one or the other whole', async () => {
+    const other = await get().openAgain()
+    await book().applyState(objects(60), PRUNE)
+    let isDone = false
+    const applying = (async () => {
+      for (const turn of [1, 0, 1, 0]) await other.stateBook.applyState(objects(60, turn), PRUNE)
+      isDone = true
+    })()
+    let reads = 0
+    while (!isDone) {
+      const state = await book().readState()
+      expect([objects(60), objects(60, 1)].filter((wanted) => isSame(state, wanted))).toHaveLength(1)
+      reads += 1
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    await applying
+    await other.close()
+    expect(reads).toBeGreaterThan(1)
+  })
+
+  test('no limit that is applied while its owner is disabled escapes', async () => {
+    const other = await get().openAgain()
+    for (let round = 0; round < 6; round += 1) {
+      const path = `escape-${round}`
+      await other.ownerBook.createOwner(`${path}/team`, NO_RULES, { withParents: true })
+      const owners = [`${path}/team`, `${path}/new`].map((each) => ({
+        path: each,
+        disabled: undefined,
+        rules: NO_RULES,
+        limits: [{ unit: 'requests', period: 'day', zone: 'UTC', amount: 1 } as const],
+      }))
+      await Promise.all([
+        book().applyState({ guardrails: undefined, policies: undefined, models: undefined, owners }, YES),
+        other.ownerBook.setOwnerDisabled(path, true),
+      ])
+    }
+    await other.close()
+    const rows = await get().read(
+      `SELECT o.path, q.usable_until FROM quota_limit l JOIN quota q ON q.id = l.quota_id
+       JOIN owner o ON o.id = l.subject_id WHERE o.path LIKE 'escape-%'`,
+    )
+    expect(rows).toHaveLength(12)
+    expect(rows.filter((row) => Number(row['usable_until']) !== 0)).toEqual([])
   })
 
   test('charges go on meanwhile, and each is counted', async () => {
