@@ -58,7 +58,7 @@ const PHASES = [
   { phase: 'store', of: /^src\/store\/|^node_modules\/(mysql2|kysely)\// },
   {
     phase: 'answer',
-    of: /^src\/grpc\/(check-response|answer|encode-answer|allow-|refusal-answers|decision-id|header-options|upstream|rate-limit|limit-report|error-body|model-list)/,
+    of: /^src\/grpc\/(check-response|answer|encode-answer|allow-|refusal-answers|decision-id|header-options|upstream|attestation|rate-limit|limit-report|error-body|model-list)/,
   },
   {
     phase: 'telemetry and log',

@@ -146,6 +146,7 @@ const serverOptions = (config: Config, attestor: Attestor | undefined): GrpcServ
   failureAnswer: config.failureAnswer,
   credentialHeaders: config.credentialHeaders,
   guardrailHeader: config.guardrailHeader,
+  tellShadow: config.shadow.header,
   attestor,
 })
 

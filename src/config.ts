@@ -1,14 +1,10 @@
 // Flags, environment and YAML to one frozen Config; every fault is reported at once.
 import type { AttestationConfig } from './config/attestation-config.ts'
-import { attestationConfig, OF_ATTESTATIONS } from './config/attestation-config.ts'
-import { guardrailHeaderFaults } from './config/header-faults.ts'
-import { reflectionFaults } from './config/reflection-faults.ts'
+import { attestationConfig } from './config/attestation-config.ts'
+import type { Flags } from './config/read-settings.ts'
+import { readSettings } from './config/read-settings.ts'
 import type { Settings } from './config/settings.ts'
-import { settingsSchema } from './config/settings.ts'
-import type { Environment, Sourced } from './config/sources.ts'
-import { environmentName, fromEnvironment, fromFlags, fromYaml } from './config/sources.ts'
-import { workerFaults } from './config/worker-faults.ts'
-import { Rejection } from './kernel/failure.ts'
+import type { Environment } from './config/sources.ts'
 import type { SecretFormat } from './keys/secret.ts'
 
 export type TlsConfig = Readonly<{
@@ -71,60 +67,9 @@ export type Config = Readonly<{
   otelEnvironment: Environment
 }>
 
-/** Values of flags by setting name, as text; `config` names the YAML file. */
-export type Flags = Readonly<Record<string, string | undefined>>
-
 /** Throws a Rejection that lists every fault, each with the flag, variable or line it comes from. */
-export const loadConfig = (flags: Flags = {}, environment: Environment = process.env): Config => {
-  const faults: string[] = []
-  const yamlPath = flags['config'] ?? environment[environmentName('config')]
-  const sourced = new Map<string, Sourced>([
-    ...fromYaml(yamlPath, faults),
-    ...fromEnvironment(environment, faults),
-    ...fromFlags(flags, faults),
-  ])
-  const parsed = settingsSchema.safeParse(
-    Object.fromEntries([...sourced].map(([name, { value }]) => [name, value])),
-  )
-  for (const issue of parsed.error?.issues ?? []) {
-    if (issue.code === 'unrecognized_keys')
-      for (const name of issue.keys)
-        faults.push(`${sourced.get(name)?.where ?? name}: there is no such setting`)
-    else faults.push(`${sourced.get(String(issue.path[0]))?.where}: ${issue.message}`)
-  }
-  if (parsed.success) faults.push(...contradictions(parsed.data, sourced))
-  if (faults.length > 0 || !parsed.success) throw new Rejection('invalid', inOneMessage(faults))
-  return deepFrozen(toConfig(parsed.data, environment))
-}
-
-const contradictions = (settings: Settings, given: ReadonlyMap<string, Sourced>): readonly string[] => {
-  const faults: string[] = []
-  const tls = [settings.tls_cert_file, settings.tls_key_file, settings.tls_client_ca_file]
-  if (tls.includes(undefined) && tls.some((file) => file !== undefined))
-    faults.push('tls_cert_file, tls_key_file and tls_client_ca_file belong together: give all three or none')
-  if (settings.listen.startsWith('unix:') && tls.some((file) => file !== undefined))
-    faults.push('a socket file carries no TLS: give listen a HOST:PORT or leave the tls_… files out')
-  if (settings.tls_client_names !== undefined && tls.includes(undefined))
-    faults.push(`${given.get('tls_client_names')?.where}: needs the three tls_… files`)
-  for (const name of ['socket_mode', 'socket_group'])
-    if (given.has(name) && !settings.listen.startsWith('unix:'))
-      faults.push(`${given.get(name)?.where}: needs a socket file: give listen a unix:/PATH`)
-  if (given.has('max_connection_age') && settings.listen.startsWith('unix:'))
-    faults.push(
-      `${given.get('max_connection_age')?.where}: is for TCP: a connection to a socket file has no age`,
-    )
-  for (const name of OF_ATTESTATIONS)
-    if (given.has(name) && settings.attestation_key_file === undefined)
-      faults.push(`${given.get(name)?.where}: needs attestation_key_file`)
-  faults.push(
-    ...guardrailHeaderFaults(settings).map((fault) => `${given.get('guardrail_header')?.where}: ${fault}`),
-  )
-  faults.push(...reflectionFaults(settings).map((fault) => `${given.get('reflection')?.where}: ${fault}`))
-  faults.push(...workerFaults(settings).map((fault) => `${given.get('workers')?.where}: ${fault}`))
-  if (settings.retry_horizon <= settings.check_timeout)
-    faults.push('retry_horizon must be longer than check_timeout, or a retried Check may be charged twice')
-  return faults
-}
+export const loadConfig = (flags: Flags = {}, environment: Environment = process.env): Config =>
+  deepFrozen(toConfig(readSettings(flags, environment).settings, environment))
 
 const toConfig = (settings: Settings, environment: Environment): Config => ({
   databaseUrl: settings.database_url,
@@ -184,13 +129,6 @@ const tlsConfig = (settings: Settings): TlsConfig | undefined => {
     clientNames: settings.tls_client_names,
     reloadIntervalMs: settings.tls_reload_interval,
   }
-}
-
-const inOneMessage = (faults: readonly string[]): string => {
-  const [only] = faults
-  return faults.length === 1 && only !== undefined
-    ? `the configuration is wrong: ${only}`
-    : `the configuration has ${faults.length} faults:\n${faults.map((fault) => `  ${fault}`).join('\n')}`
 }
 
 const deepFrozen = <T extends object>(value: T): T => {

@@ -2,8 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Flags } from '../src/config/read-settings.ts'
 import { environmentName, flagName, SETTING_NAMES } from '../src/config/sources.ts'
-import type { Flags } from '../src/config.ts'
 import { loadConfig } from '../src/config.ts'
 import { Rejection } from '../src/kernel/failure.ts'
 import { DEFAULT_SECRET_FORMATS } from '../src/keys/secret.ts'
@@ -63,7 +63,7 @@ describe('where a setting comes from', () => {
       /^mysql:/,
     )
     expect(faultsOf({}, { DATABASE_URL: 'sqlite:x', DATABASE_URL_FILE: secret })).toMatch(
-      /DATABASE_URL_FILE: give the URL or the file that holds it, not both/,
+      /DATABASE_URL_FILE: give database_url or the file that holds it, not both/,
     )
     expect(faultsOf({}, { DATABASE_URL_FILE: join(directory, 'absent') })).toMatch(
       /absent cannot be read \(ENOENT\)/,

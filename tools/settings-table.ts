@@ -1,5 +1,5 @@
 // The manual's table of settings, made from the schema that reads them, so that neither can know what the other does not.
-import type { SettingName } from '../src/config/settings.ts'
+import { formOf } from '../src/config/json-schema.ts'
 import { defaultTextOf, settingsSchema } from '../src/config/settings.ts'
 import { environmentName, flagName, SETTING_NAMES } from '../src/config/sources.ts'
 import { markdownTable } from './markdown-table.ts'
@@ -26,9 +26,3 @@ const settingsTable = (): string =>
       ]
     }),
   )
-
-/** What the schema says to a value of no form at all: `… is not a duration such as …`. */
-const formOf = (name: SettingName): string => {
-  const { error } = settingsSchema.shape[name].safeParse({})
-  return /is not (?<form>.*)$/s.exec(error?.issues[0]?.message ?? '')?.groups?.['form'] ?? ''
-}

@@ -1,6 +1,7 @@
 // What every command shares: its output, the options that find the store, and the store while it runs.
 import type { Command } from 'commander'
-import type { Config, Flags } from '../config.ts'
+import type { Flags } from '../config/read-settings.ts'
+import type { Config } from '../config.ts'
 import { loadConfig } from '../config.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { createClock } from '../kernel/clock.ts'

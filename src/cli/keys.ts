@@ -13,6 +13,7 @@ import { parseInstant } from './instant.ts'
 import { KEY_COLUMNS, keyRow, SECRET_COLUMNS, secretRow } from './key-row.ts'
 import { addKeysCreate } from './keys-create.ts'
 import { addKeysExpiring } from './keys-expiring.ts'
+import { addKeysImport } from './keys-import.ts'
 import { addKeysRevoke } from './keys-revoke.ts'
 import { addKeysRotate } from './keys-rotate.ts'
 import type { LabelFlags } from './labels.ts'
@@ -56,6 +57,7 @@ export const addKeys = (program: Command, context: CommandContext): void => {
       withStore(flags, context, (open) => showKey(id, flags, context, open)),
     )
   addKeysUpdate(keys, context)
+  addKeysImport(keys, context)
   addKeysRotate(keys, context)
   addChange(keys, context, 'disable', 'refuse it until it is enabled again', ({ keyBook }, id) =>
     keyBook.setKeyDisabled(id, true),

@@ -4,6 +4,7 @@ import { readVersion } from '../config/version.ts'
 import { redacted } from '../kernel/redacted.ts'
 import { addApply } from './apply.ts'
 import type { CommandContext } from './command-context.ts'
+import { addConfig } from './config.ts'
 import { addDatabaseAccounts } from './database-accounts.ts'
 import { addDemo } from './demo-command.ts'
 import { addDoctor } from './doctor.ts'
@@ -60,6 +61,7 @@ export const createProgram = (context: CommandContext): Command => {
   addExport(program, context)
   addExplain(program, context)
   addDoctor(program, context)
+  addConfig(program, context)
   return program
 }
 

@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { Option } from 'commander'
 import { defaultTextOf, settingsSchema } from '../config/settings.ts'
-import { DATABASE_URL_FILE, environmentName, flagName, SETTING_NAMES } from '../config/sources.ts'
+import { environmentName, flagName, SECRET_FILES, SETTING_NAMES } from '../config/sources.ts'
 import type { Config } from '../config.ts'
 import { loadConfig } from '../config.ts'
 import type { WorkerSeat } from '../workers/worker-seat.ts'
@@ -19,8 +19,11 @@ export const addServe = (program: Command): void => {
     const help = `${settingsSchema.shape[name].description} (${environmentName(name)}, default ${usual})`
     serve.option(`${flagName(name)} <value>`, help)
   }
-  const fileHelp = `file that holds the URL, instead of the URL itself (${environmentName(DATABASE_URL_FILE)})`
-  serve.option(`${flagName(DATABASE_URL_FILE)} <path>`, fileHelp)
+  for (const { setting, file } of SECRET_FILES)
+    serve.option(
+      `${flagName(file)} <path>`,
+      `file that holds ${setting}, instead of the value itself (${environmentName(file)})`,
+    )
   serve.addOption(new Option('--worker <index>', 'which of the workers this is').hideHelp())
   serve.action(async ({ worker, ...flags }: Readonly<Record<string, string>>) => {
     const config = loadConfig(bySettingName(flags))

@@ -1,22 +1,20 @@
 // Every setting there is: its form, its default and its one line of help.
 import { z } from 'zod'
+import { factsOf } from './form.ts'
 import {
   choice,
-  clientNames,
   countOrOff,
   duration,
   durationOrOff,
   fileMode,
-  headerName,
-  headerNames,
-  keyFormats,
   percentOrOff,
   rate,
   size,
   text,
-  upstreamHeaderName,
   wholeNumber,
 } from './forms.ts'
+import { keyFormats } from './key-formats.ts'
+import { clientNames, headerName, headerNames, upstreamHeaderName } from './name-forms.ts'
 
 const HOST_AND_PORT = String.raw`(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):\d{1,5}`
 
@@ -178,6 +176,8 @@ export const defaultTextOf = (name: SettingName): string | undefined => {
   const { def } = settingsSchema.shape[name]
   return def.type === 'prefault' ? String(def.defaultValue) : undefined
 }
+
+export const isSecret = (name: SettingName): boolean => factsOf(settingsSchema.shape[name]).secret
 
 function path() {
   return text('a path', /^[^\0]+$/).optional()

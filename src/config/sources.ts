@@ -1,25 +1,31 @@
 // Where settings come from: flag over environment over YAML; each value remembers its source, for faults that say where.
-import { readFileSync } from 'node:fs'
-import type { Node } from 'yaml'
-import { isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml'
+import { readSettingsFile } from './read-settings-file.ts'
 import type { SettingName } from './settings.ts'
-import { settingsSchema } from './settings.ts'
+import { isSecret, settingsSchema } from './settings.ts'
 
 export type Sourced = Readonly<{ value: unknown; where: string }>
 export type Environment = Readonly<Record<string, string | undefined>>
 
 export const SETTING_NAMES = settingsSchema.keyof().options
 
-/** The field in YAML that names a file with the database's URL, so that a password need not stand in an environment. */
-export const DATABASE_URL_FILE = 'database_url_file'
+/** Each setting that holds a secret, and the field that names a file with it: a password need not stand in an environment. */
+export const SECRET_FILES: readonly SecretFile[] = SETTING_NAMES.filter(isSecret).map((setting) => ({
+  setting,
+  file: `${setting}_file`,
+}))
 
-const UNPREFIXED: readonly string[] = ['database_url', DATABASE_URL_FILE, 'log_level', 'log_format']
+type SecretFile = Readonly<{ setting: SettingName; file: string }>
 
-export const environmentName = (setting: SettingName | typeof DATABASE_URL_FILE | 'config'): string =>
-  UNPREFIXED.includes(setting) ? setting.toUpperCase() : `LATCHKEY_${setting.toUpperCase()}`
+/** Every field that there is. */
+const FIELDS: readonly string[] = [...SETTING_NAMES, ...SECRET_FILES.map(({ file }) => file)]
 
-export const flagName = (setting: SettingName | typeof DATABASE_URL_FILE | 'config'): string =>
-  `--${setting.replaceAll('_', '-')}`
+const UNPREFIXED: readonly string[] = ['database_url', 'database_url_file', 'log_level', 'log_format']
+
+/** Of a setting, of the file of a secret one, or of `config`. */
+export const environmentName = (field: string): string =>
+  UNPREFIXED.includes(field) ? field.toUpperCase() : `LATCHKEY_${field.toUpperCase()}`
+
+export const flagName = (field: string): string => `--${field.replaceAll('_', '-')}`
 
 /** Flags by setting name, as given on the command line. */
 export const fromFlags = (
@@ -27,17 +33,17 @@ export const fromFlags = (
   faults: string[],
 ): Map<string, Sourced> => {
   const layer = new Map<string, Sourced>()
-  for (const setting of [...SETTING_NAMES, DATABASE_URL_FILE] as const) {
+  for (const setting of FIELDS) {
     const value = flags[setting]
     if (value !== undefined) layer.set(setting, { value, where: flagName(setting) })
   }
-  return withDatabaseUrlFile(layer, faults)
+  return withSecretFiles(layer, faults)
 }
 
 export const fromEnvironment = (environment: Environment, faults: string[]): Map<string, Sourced> => {
   const layer = new Map<string, Sourced>()
   const known = new Set([environmentName('config')])
-  for (const setting of [...SETTING_NAMES, DATABASE_URL_FILE] as const) {
+  for (const setting of FIELDS) {
     const name = environmentName(setting)
     const value = environment[name]
     known.add(name)
@@ -48,31 +54,7 @@ export const fromEnvironment = (environment: Environment, faults: string[]): Map
     if (name.startsWith('LATCHKEY_') && !known.has(name) && !SERVICE_LINK.test(name))
       faults.push(`${name}: there is no such setting`)
   }
-  return withDatabaseUrlFile(layer, faults)
-}
-
-export const fromYaml = (path: string | undefined, faults: string[]): Map<string, Sourced> => {
-  const layer = new Map<string, Sourced>()
-  const source = path === undefined ? undefined : readText(path, 'configuration', faults)
-  if (path === undefined || source === undefined) return layer
-  const lines = new LineCounter()
-  const document = parseDocument(source, { lineCounter: lines, prettyErrors: false })
-  const at = (offset: number) => `${path}:${lines.linePos(offset).line}`
-  const wrong = [...document.errors, ...document.warnings]
-  for (const { pos, message } of wrong) faults.push(`${at(pos[0])}: ${message}`)
-  if (wrong.length > 0 || document.contents === null) return layer
-  if (!isMap<Node>(document.contents)) {
-    faults.push(`${path}:1: the configuration must be a map of settings`)
-    return layer
-  }
-  for (const { key, value } of document.contents.items) {
-    const name = isScalar(key) ? String(key.value) : String(key)
-    layer.set(name, {
-      value: isNode(value) ? value.toJS(document) : null,
-      where: `${at(key.range?.[0] ?? 0)}: ${name}`,
-    })
-  }
-  return withDatabaseUrlFile(layer, faults)
+  return withSecretFiles(layer, faults)
 }
 
 /**
@@ -82,27 +64,19 @@ export const fromYaml = (path: string | undefined, faults: string[]): Map<string
 const SERVICE_LINK =
   /^LATCHKEY(_.+)?_(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/
 
-/** Each layer may give the URL or the file that holds it, so that a flag still wins over the environment. */
-const withDatabaseUrlFile = (layer: Map<string, Sourced>, faults: string[]): Map<string, Sourced> => {
-  const file = layer.get(DATABASE_URL_FILE)
-  if (file === undefined) return layer
-  layer.delete(DATABASE_URL_FILE)
-  if (typeof file.value !== 'string') faults.push(`${file.where}: must be a path`)
-  else if (layer.has('database_url'))
-    faults.push(`${file.where}: give the URL or the file that holds it, not both`)
-  else {
-    const value = readText(file.value, `${file.where}:`, faults)?.trim()
-    if (value !== undefined) layer.set('database_url', { value, where: file.where })
+/** Each layer may give a secret or the file that holds it, so that a flag still wins over the environment. */
+export const withSecretFiles = (layer: Map<string, Sourced>, faults: string[]): Map<string, Sourced> => {
+  for (const { setting, file } of SECRET_FILES) {
+    const named = layer.get(file)
+    if (named === undefined) continue
+    layer.delete(file)
+    if (typeof named.value !== 'string') faults.push(`${named.where}: must be a path`)
+    else if (layer.has(setting))
+      faults.push(`${named.where}: give ${setting} or the file that holds it, not both`)
+    else {
+      const value = readSettingsFile(named.value, `${named.where}:`, faults)?.trim()
+      if (value !== undefined) layer.set(setting, { value, where: named.where })
+    }
   }
   return layer
-}
-
-const readText = (path: string, what: string, faults: string[]): string | undefined => {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    const why = error instanceof Error && 'code' in error ? String(error.code) : String(error)
-    faults.push(`${what} file ${path} cannot be read (${why})`)
-    return undefined
-  }
 }

@@ -1,6 +1,8 @@
 // Looks through the configuration, the machine, the store and Envoy, and says what is wrong and what to do. Changes nothing.
+
+import type { Flags } from '../config/read-settings.ts'
 import type { Environment } from '../config/sources.ts'
-import type { Config, Flags } from '../config.ts'
+import type { Config } from '../config.ts'
 import { loadConfig } from '../config.ts'
 import { machineNowMs } from '../kernel/clock.ts'
 import { Rejection } from '../kernel/failure.ts'

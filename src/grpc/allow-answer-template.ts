@@ -65,7 +65,9 @@ const okResponseOf = (allow: Allow, options: TemplateOptions) => {
 
 /** Those that depend on the request alone come last and are left to whoever answers it. */
 const laterFactsOf = (allow: Allow): string =>
-  Object.entries(factsOf({ ...allow, failedOpen: false }, { decisionId: '', stale: false }))
+  Object.entries(
+    factsOf({ ...allow, failedOpen: false, wouldDeny: undefined }, { decisionId: '', stale: false }),
+  )
     .filter(([name]) => name !== 'decision_id')
     .map(([name, fact]) => structEntry(name, fact))
     .join('')

@@ -1,6 +1,6 @@
 // The encoded answer to an Allow, put together from what was prepared when its key was first answered.
 import type { AuthRequest } from '../check/auth-request.ts'
-import type { Allow } from '../check/decision.ts'
+import type { Allow, Deny } from '../check/decision.ts'
 import { PROTOCOLS_HEADER, protocolsWithoutKey } from '../check/websocket-protocols.ts'
 import type { Budget } from './allow-answer-budget.ts'
 import { budgetOf, NO_BUDGET, writeBudget } from './allow-answer-budget.ts'
@@ -11,6 +11,8 @@ import { field, overwritingHeader, structEntry, TAG, varintLength, writeVarint }
 import type { Attestor } from './attestation.ts'
 import { DECISION_ID_LENGTH } from './decision-id.ts'
 import { ATTESTATION_HEADER } from './upstream-headers.ts'
+
+export const WOULD_DENY_HEADER = 'x-latchkey-would-deny'
 
 export type AllowContext = Readonly<{
   /** `dec_` and a UUID. */
@@ -23,28 +25,39 @@ export type AllowContext = Readonly<{
   request: Pick<AuthRequest, 'headers'> | undefined
 }>
 
+export type AllowAnswerOptions = TemplateOptions &
+  Readonly<{
+    /** Whether the client is told what shadow mode let pass. */
+    tellShadow?: boolean
+  }>
+
 export type AllowAnswers = (allow: Allow, context: AllowContext) => Buffer
 
 /**
  * To the byte what the generated code would make of it, at a tenth of the cost; throws when something in the Allow cannot be sent, and
  * on an id of another length.
  */
-export const createAllowAnswers = (options: TemplateOptions): AllowAnswers => {
-  const { attestor } = options
+export const createAllowAnswers = (options: AllowAnswerOptions): AllowAnswers => {
+  const { attestor, tellShadow = false } = options
   const protocolsMayHoldKey = options.credentialHeaders.includes(PROTOCOLS_HEADER)
   const templateOf = createAllowTemplates((allow) => createAllowTemplate(allow, options), MEMORY)
   return (allow, context) => {
     const { decisionId, now, stale } = context
     if (decisionId.length !== DECISION_ID_LENGTH) throw new Error('the id of a decision has another length')
     const template = templateOf(allow)
-    const { failedOpen, limits, near } = allow
+    const { failedOpen, limits, near, wouldDeny } = allow
     const isLimited = limits.length > 0 || near.length > 0
+    const isShadowed = wouldDeny !== undefined
     const protocols = protocolsMayHoldKey ? protocolsOf(context) : ''
-    if (stale || failedOpen || isLimited || attestor !== undefined || protocols !== '')
+    if (stale || failedOpen || isLimited || isShadowed || attestor !== undefined || protocols !== '')
       return varied(template, {
         added: (attestor === undefined ? '' : attestationOf(attestor, template, context)) + protocols,
-        budget: isLimited ? budgetOf(allow, now()) : NO_BUDGET,
-        later: laterFacts(stale, failedOpen),
+        budget: isLimited
+          ? budgetOf(allow, now())
+          : tellShadow && isShadowed
+            ? shadowBudget(wouldDeny)
+            : NO_BUDGET,
+        later: laterFacts(stale, allow),
         decisionId,
       })
     const answer = Buffer.allocUnsafe(template.plain.length)
@@ -112,8 +125,17 @@ const varied = (
   return answer
 }
 
-const laterFacts = (stale: boolean, failedOpen: boolean): string =>
-  (stale ? STALE : '') + (failedOpen ? FAIL_OPEN : '')
+/** In the order of `factsOf`. */
+const laterFacts = (stale: boolean, { failedOpen, wouldDeny }: Allow): string =>
+  (stale ? STALE : '') +
+  (failedOpen ? FAIL_OPEN : '') +
+  (wouldDeny === undefined ? '' : structEntry('would_deny', wouldDeny.reason))
+
+/** What would have been refused is charged nothing, so there are no limits to tell of. */
+const shadowBudget = ({ reason }: Deny): Budget => {
+  const near = overwritingHeader(TAG.okResponse.responseHeadersToAdd, WOULD_DENY_HEADER, reason)
+  return { ...NO_BUDGET, length: near.length, near }
+}
 
 const STALE = structEntry('stale', 'true')
 const FAIL_OPEN = structEntry('fail_open', 'true')

@@ -11,8 +11,7 @@ import type { Soon } from '../kernel/soon.ts'
 import type { CheckMetrics, CheckRecord } from '../telemetry/check-metrics.ts'
 import type { OverloadMetrics } from '../telemetry/overload-metrics.ts'
 import type { AdmissionGate } from './admission-gate.ts'
-import type { TemplateOptions } from './allow-answer-template.ts'
-import type { AllowAnswers } from './allow-answers.ts'
+import type { AllowAnswerOptions, AllowAnswers } from './allow-answers.ts'
 import { createAllowAnswers } from './allow-answers.ts'
 import type { CheckOutcome } from './check-outcome.ts'
 import { outcomeOfError } from './check-outcome.ts'
@@ -38,7 +37,7 @@ export type AuthorizationOptions = Readonly<{
   checkTimeoutMs: number
   failureAnswer: FailureAnswer
 }> &
-  TemplateOptions
+  AllowAnswerOptions
 
 export type AuthorizationDeps = Readonly<{
   /** `undefined` stands for a request that is not HTTP. Throws, or rejects with, Failure when it cannot know. */

@@ -75,7 +75,7 @@ const refused = (deny: Deny, { decisionId, shape, nowMs }: ResponseContext): Den
   const retryAfterS = deny.retryAfterS ?? (httpStatus === 503 ? 1 : undefined)
   const headers = new Map([
     ['content-type', 'application/json'],
-    ['x-latchkey-decision-id', decisionId],
+    ...idHeaders(shape, decisionId),
     ...rateLimitHeaders(deny.limits ?? [], nowMs),
   ])
   if (httpStatus === 401) headers.set('www-authenticate', 'Bearer')
@@ -90,14 +90,22 @@ const refused = (deny: Deny, { decisionId, shape, nowMs }: ResponseContext): Den
 
 const listed = (listing: Listing, { decisionId, shape }: ResponseContext): DeniedHttpResponse => ({
   status: { code: 200 },
-  headers: overwriting(
-    new Map([
-      ['content-type', 'application/json'],
-      ['x-latchkey-decision-id', decisionId],
-    ]),
-  ),
+  headers: overwriting(new Map([['content-type', 'application/json'], ...idHeaders(shape, decisionId)])),
   body: modelListBody(shape, listing),
 })
+
+/** Where the SDKs look for what they call the id of a request, and show it with an error; Google's look for none. */
+const REQUEST_ID_HEADERS: Readonly<Record<ClientShape, string | undefined>> = {
+  openai: 'x-request-id',
+  anthropic: 'request-id',
+  google: undefined,
+}
+
+const idHeaders = (shape: ClientShape, decisionId: string): readonly (readonly [string, string])[] => {
+  const name = REQUEST_ID_HEADERS[shape]
+  const ours = ['x-latchkey-decision-id', decisionId] as const
+  return name === undefined ? [ours] : [ours, [name, decisionId]]
+}
 
 /** Dynamic metadata: what later filters and the access log may know, so of a model's name nothing that may be a key. */
 export const factsOf = (
@@ -112,8 +120,11 @@ export const factsOf = (
   if (decision.outcome === 'allow' && decision.model !== undefined) facts['model'] = redacted(decision.model)
   const rateLimit = decision.outcome === 'allow' ? rateLimitFactOf(decision.key) : undefined
   if (rateLimit !== undefined) facts['rate_limit'] = rateLimit
+  for (const [name, value] of Object.entries(key?.labels ?? {})) facts[`label.${name}`] = value
   if (decision.outcome === 'deny') facts['reason'] = decision.reason
   if (stale) facts['stale'] = 'true'
   if (decision.outcome === 'allow' && decision.failedOpen) facts['fail_open'] = 'true'
+  if (decision.outcome === 'allow' && decision.wouldDeny !== undefined)
+    facts['would_deny'] = decision.wouldDeny.reason
   return facts
 }

@@ -20,10 +20,10 @@ const openAiError = ({ reason, message }: Refusal, decisionId: string) => ({
   },
 })
 
-// https://docs.anthropic.com/en/api/errors
+// https://docs.anthropic.com/en/api/errors: of one type are several reasons, which its SDKs show as the error's code.
 const anthropicError = ({ reason, message }: Refusal, decisionId: string) => ({
   type: 'error',
-  error: { type: anthropicType(reason), message },
+  error: { type: anthropicType(reason), message, details: { error_code: reason } },
   request_id: decisionId,
 })
 

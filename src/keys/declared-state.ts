@@ -2,6 +2,7 @@
 import { Rejection } from '../kernel/failure.ts'
 import type { Model } from '../policy/model-catalogue.ts'
 import type { Policy, Rules } from '../policy/policy.ts'
+import { NO_RULES } from '../policy/policy.ts'
 import type { LimitDraft } from '../quota/limit-book.ts'
 import type { OwnerRecord } from './key-book.ts'
 
@@ -23,6 +24,15 @@ export type DeclaredState = Readonly<{
 export type StoredState = Readonly<{
   [Section in keyof DeclaredState]-?: NonNullable<DeclaredState[Section]>
 }>
+
+/** What a field of an object is when nobody says anything, `models` and its like absent; what is not here, everybody must say. */
+export const FIELD_DEFAULTS: Readonly<Record<string, unknown>> = {
+  ...NO_RULES,
+  disabled: false,
+  shadow: false,
+  labels: {},
+  limits: [],
+}
 
 export type ObjectKind = 'guardrail' | 'policy' | 'model' | 'owner' | 'limit'
 export type ObjectName = Readonly<{ kind: ObjectKind; name: string }>

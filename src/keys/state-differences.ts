@@ -1,6 +1,6 @@
 // A plan told object by object and field by field, in the order in which it is carried out.
-import { NO_RULES } from '../policy/policy.ts'
 import type { Applied, Difference, FieldChange, ObjectKind, ObjectName } from './declared-state.ts'
+import { FIELD_DEFAULTS } from './declared-state.ts'
 import type { Changes, Plan } from './state-plan.ts'
 import { guardrailName, isSame, limitName, modelName, ownerName, policyName } from './state-plan.ts'
 
@@ -71,9 +71,6 @@ const fieldsOf = (object: object): Fields =>
       .filter(([field]) => !NAMING.includes(field)),
   )
 
-/** What a new object's field is when nobody says anything; a list is then empty, or, where that would admit nothing, absent. */
-const DEFAULTS: Fields = { ...NO_RULES, disabled: false }
-
 const changed = (before: Fields, after: Fields): readonly FieldChange[] =>
   [...new Set([...Object.keys(before), ...Object.keys(after)])]
     .map((field) => ({ field, before: before[field], after: after[field] }))
@@ -81,5 +78,5 @@ const changed = (before: Fields, after: Fields): readonly FieldChange[] =>
 
 const stated = (after: Fields): readonly FieldChange[] =>
   Object.entries(after)
-    .filter(([field, value]) => !isSame(value, DEFAULTS[field]))
+    .filter(([field, value]) => !isSame(value, FIELD_DEFAULTS[field]))
     .map(([field, value]) => ({ field, before: undefined, after: value }))

@@ -147,6 +147,8 @@ describe.each<[string, typeof nodeVerifier]>([
     const good = tokenOf(attestationKeys(key))
     await expect(verify({ 'x-latchkey-attestation': good })).rejects.toThrow()
     await expect(verify(headersOf(`${good}, ${good}`))).rejects.toThrow()
+    const ofNoRequest = tokenOf(attestationKeys(key), { requestId: '' })
+    await expect(verify({ 'x-latchkey-attestation': ofNoRequest })).rejects.toThrow()
     await verify(headersOf(good))
   })
 

@@ -279,6 +279,43 @@ describe('a Check', () => {
   })
 })
 
+describe('what rules refuse', () => {
+  const headersOf = ({ httpResponse }: CheckResponse) =>
+    httpResponse?.$case === 'okResponse'
+      ? httpResponse.value.responseHeadersToAdd.map(({ header }) => [header?.key, header?.value])
+      : undefined
+
+  bites(['forwarded_for_depth'], 'a rule about networks looks at that entry, from the end', async () => {
+    const rig = await anApp({ forwarded_for_depth: '2' })
+    const { secret } = await aKeyIn(rig.app.store, { rules: { ...NO_RULES, networks: ['198.51.100.0/24'] } })
+    const from = async (forwarded: string) =>
+      (
+        await rig.answer(secret, {
+          headers: [
+            ['x-api-key', secret],
+            ['x-forwarded-for', forwarded],
+          ],
+        })
+      ).reason
+    expect(await from('198.51.100.7, 10.0.0.1')).toBe('allow')
+    expect(await from('192.0.2.1, 10.0.0.1')).toBe('network_not_allowed')
+    // Whoever asks may write what stands further left.
+    expect(await from('198.51.100.7, 192.0.2.1, 10.0.0.1')).toBe('network_not_allowed')
+    expect(await from('198.51.100.7')).toBe('network_not_allowed')
+  })
+
+  bites(['shadow_mode', 'shadow_header'], 'it passes, uncharged, and the client is told', async () => {
+    const rig = await anApp({ shadow_mode: 'on', shadow_header: 'on' })
+    const limits = [{ ...A_LIMIT, amount: 0 }]
+    const { id, secret } = await aKeyIn(rig.app.store, { limits })
+    expect(headersOf(await rig.ask(secret))).toEqual([['x-latchkey-would-deny', 'quota_exhausted']])
+    expect(await rig.app.store.limitBook.listLimits(id)).toMatchObject([{ used: 0 }])
+    const silent = await anApp({ shadow_mode: 'on' })
+    const other = await aKeyIn(silent.app.store, { limits })
+    expect(headersOf(await silent.ask(other.secret))).toEqual([])
+  })
+})
+
 describe('what the model server is told', () => {
   const told = ({ httpResponse }: CheckResponse) => {
     if (httpResponse?.$case !== 'okResponse') throw new Error('not allowed')

@@ -6,12 +6,15 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
+import type { JSONWebKeySet } from 'jose'
+import { createLocalJWKSet, jwtVerify } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { loadConfig } from '../../src/config.ts'
 import { createClock } from '../../src/kernel/clock.ts'
 import type { Store } from '../../src/store/store.ts'
 import { openStore } from '../../src/store/store.ts'
 import { aKeyIn, mintSecret } from '../support/app-rig.ts'
+import { aSigningKey, pemOf } from '../support/attestations.ts'
 import { createCheckClient, summarise } from '../support/check-client.ts'
 import { aCheckRequest } from '../support/check-requests.ts'
 import { aDirectory, onClose } from '../support/closing.ts'
@@ -156,6 +159,24 @@ describe('two workers, asked one after the other', () => {
     expect(rig.errors).toEqual([])
     for (const worker of [0, 1]) expect(isAlive(lastPid(rig, worker))).toBe(false)
   })
+})
+
+test('what any worker attests is verified by what the first one publishes', async () => {
+  const directory = await aDirectory()
+  const keyFile = join(directory, 'attestation.pem')
+  writeFileSync(keyFile, pemOf(aSigningKey()))
+  const rig = await serve(directory, { LATCHKEY_ATTESTATION_KEY_FILE: keyFile })
+  const { id, secret } = await aKeyIn(rig.store)
+  const jwks = (await (await rig.health('/.well-known/jwks.json')).json()) as JSONWebKeySet
+  for (const worker of [0, 1]) {
+    const client = createCheckClient(rig.addressOf(worker))
+    const { httpResponse } = await client.check(aCheckRequest({ headers: [['x-api-key', secret]] }))
+    client.close()
+    const headers = httpResponse?.$case === 'okResponse' ? httpResponse.value.headers : []
+    const token = headers.find(({ header }) => header?.key === 'x-latchkey-attestation')?.header?.value
+    const { payload } = await jwtVerify(token ?? '', createLocalJWKSet(jwks))
+    expect(payload.sub).toBe(id)
+  }
 })
 
 test.runIf(process.env['LATCHKEY_PROVE'] === '1')(

@@ -65,6 +65,11 @@ describe('the credential', () => {
     expect(find(headers)).toMatchObject({ outcome: 'deny', reason })
   })
 
+  test('is not looked for among subprotocols where that is not a place for keys', () => {
+    const request = aRequest({ headers: { [PROTOCOLS]: `${ENTRY}${A}` } })
+    expect(findCredential(request, ['authorization'])).toMatchObject({ reason: 'missing_key' })
+  })
+
   test('is read from a line exactly when its scheme is Bearer and its text a b64token', () => {
     const piece = fc.oneof(
       fc.constantFrom(

@@ -30,6 +30,8 @@ describe('usage', () => {
       'guardrails',
       'models',
       'limits',
+      'apply',
+      'export',
       'explain',
     ])
       expect(stdout).toMatch(new RegExp(`^  ${command}\\b`, 'm'))
@@ -44,7 +46,7 @@ describe('usage', () => {
     [[], /Usage: latchkey/],
     [['keys'], /Usage: latchkey keys/],
     [['kees'], /unknown command 'kees'/],
-    [['keys', 'rotate', 'key_1'], /unknown command 'rotate'/],
+    [['keys', 'turn', 'key_1'], /unknown command 'turn'/],
     [['keys', 'list', '--nope'], /unknown option '--nope'/],
     [['keys', 'list', 'surplus'], /too many arguments/],
     [['keys', 'show'], /missing required argument 'id'/],

@@ -10,6 +10,7 @@ import { OWN_HEADER_NAMES } from '../../src/grpc/upstream-headers.ts'
 import { createAuthority, createCertificate } from '../support/certificates.ts'
 import { aDirectory } from '../support/closing.ts'
 import { inFolder, writeGatewayFolder } from '../support/gateway-rig.ts'
+import { writeMtlsFolder } from '../support/mtls-rig.ts'
 import { ENVOYS, envoyOf } from '../support/tested-envoys.ts'
 
 const run = promisify(execFile)
@@ -26,6 +27,25 @@ describe.each(ENVOYS)('Envoy %s', (version) => {
       expect(stdout).toContain('OK')
     },
   )
+
+  it('accepts envoy/mtls.yaml once its folder has certificates', async () => {
+    const directory = await aDirectory()
+    const folder = join(directory, 'mtls')
+    const authority = createAuthority('authority')
+    await writeMtlsFolder(folder, createCertificate('envoy', authority), authority)
+    const path = join(directory, 'envoy.yaml')
+    const shipped = await readFile(envoyFile('mtls'), 'utf8')
+    await writeFile(path, shipped.replaceAll('/etc/envoy/mtls', folder))
+    const { stdout } = await run((await envoyOf(version)).path, [
+      '--mode',
+      'validate',
+      '-l',
+      'warn',
+      '-c',
+      path,
+    ])
+    expect(stdout).toContain('OK')
+  })
 
   it('accepts envoy/gateway.yaml once its folder has keys and a certificate', async () => {
     const directory = await aDirectory()
@@ -55,6 +75,17 @@ it('the demo changes addresses and nothing else', async () => {
     changed,
   )
   expect(parse(back)).toEqual(parse(shipped))
+})
+
+it('the Envoy that speaks mTLS asks as the sidecar does, over a connection where each end shows who it is', async () => {
+  const recipe = async (name: string) => parseDocument(await readFile(envoyFile(name), 'utf8'))
+  const [sidecar, mtls] = await Promise.all([recipe('sidecar'), recipe('mtls')])
+  for (const document of [sidecar, mtls])
+    for (const part of ['type', 'connect_timeout', 'load_assignment'])
+      expect(document.deleteIn([...LATCHKEY, part])).toBe(true)
+  expect(mtls.deleteIn([...LATCHKEY, 'transport_socket'])).toBe(true)
+  expect(mtls.deleteIn(['node'])).toBe(true)
+  expect(mtls.toJS()).toEqual(sidecar.toJS())
 })
 
 it('with two Latchkeys only how they are asked is different', async () => {
@@ -115,7 +146,7 @@ it('the gateway asks Latchkey and treats what it is told as the sidecar does, ov
   expect(gateway.clusters[0]).toEqual(sidecar.clusters[0])
 })
 
-it.each(['sidecar', 'gateway'])(
+it.each(['sidecar', 'gateway', 'mtls'])(
   'what leaves envoy/%s.yaml for a provider outside carries none of our headers',
   async (name) => {
     const text = await readFile(envoyFile(name), 'utf8')

@@ -2,6 +2,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import OpenAI from 'openai'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Document } from 'yaml'
 import type { ReceivedRequest } from '../../src/cli/demo/received-request.ts'
@@ -173,6 +174,25 @@ describe.each(ENVOYS)('Envoy %s', (version) => {
     expect(told).toEqual([['pii-mask'], []])
   })
 
+  it("OpenAI's SDK finds what remains where OpenAI puts it, on an Allow and on a 429", async () => {
+    const limit = { unit: 'requests', zone: 'UTC' } as const
+    const daily = await rig.createKey({ limits: [{ ...limit, period: 'day', amount: 700 }] })
+    const once = await rig.createKey({ limits: [{ ...limit, period: 'total', amount: 1 }] })
+    const baseURL = `http://127.0.0.1:${rig.envoy.port}/v1`
+    const chat = ({ secret }: MintedKey) =>
+      new OpenAI({ apiKey: secret, baseURL, maxRetries: 0 }).chat.completions
+        .create({ model: 'gpt-4o-mini', messages: [{ role: 'user', content: 'Hello' }] })
+        .withResponse()
+    const told = (headers: Headers | undefined) =>
+      ['limit', 'remaining', 'reset'].map((what) => headers?.get(`x-ratelimit-${what}-requests`))
+    const reset = expect.stringMatching(/^(\d+h)?(\d+m)?\d+m?s$/)
+    expect(told((await chat(daily)).response.headers)).toEqual(['700', '699', reset])
+    expect(told((await chat(once)).response.headers)).toEqual(['1', '0', null])
+    const refusal: unknown = await chat(once).catch((error: unknown) => error)
+    if (!(refusal instanceof OpenAI.RateLimitError)) throw new Error('not refused')
+    expect(told(refusal.headers)).toEqual(['1', '0', null])
+  })
+
   it("Envoy's limiter is asked by the limit of who has it, and not at all without one", async () => {
     const limits = [
       { unit: 'requests', period: 'day', zone: 'UTC', amount: 9_000 },
@@ -181,11 +201,13 @@ describe.each(ENVOYS)('Envoy %s', (version) => {
     const limited = await rig.createKey({ limits })
     const send = (secret: string, path: string) =>
       rig.send({ path, headers: [['authorization', `Bearer ${secret}`]], body: chatBody('llama-3') })
+    const askedOf = (subject: string) => limiter.asked.filter(({ entries }) => entries['subject'] === subject)
+    const before = limiter.asked.length
     await send(key.secret, '/v1/chat/completions?unlimited')
-    expect(limiter.asked).toEqual([])
+    expect(limiter.asked).toHaveLength(before)
     await send(limited.secret, '/v1/completions')
     const HOUR = 3
-    expect(limiter.asked).toEqual([
+    expect(askedOf(limited.id)).toEqual([
       { entries: { subject: limited.id }, override: { requestsPerUnit: 700, unit: HOUR } },
     ])
     expect(await rig.accessEntry('/v1/completions')).toMatchObject({

@@ -3,13 +3,12 @@ import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Allow } from '../../src/check/decision.ts'
-import type { TemplateOptions } from '../../src/grpc/allow-answer-template.ts'
-import type { AllowContext } from '../../src/grpc/allow-answers.ts'
+import type { AllowAnswerOptions, AllowContext } from '../../src/grpc/allow-answers.ts'
 import { createAllowAnswers } from '../../src/grpc/allow-answers.ts'
 import { CheckResponse } from '../../src/grpc/gen/envoy/service/auth/v3/external_auth.ts'
 import { allowResponse } from '../support/allow-response.ts'
 import { anAttestor } from '../support/attestations.ts'
-import { anAllow, arbitraryAllow } from '../support/decisions.ts'
+import { anAllow, arbitraryAllow, arbitraryDeny } from '../support/decisions.ts'
 import { recordFigure } from '../support/figures.ts'
 import { aKey, anOwner, aQuota, aState } from '../support/virtual-keys.ts'
 
@@ -31,10 +30,10 @@ const contextOf = (more: Partial<AllowContext> = {}): AllowContext => ({
   ...more,
 })
 
-const generated = (allow: Allow, context: AllowContext, more: Partial<TemplateOptions> = {}): Buffer =>
+const generated = (allow: Allow, context: AllowContext, more: Partial<AllowAnswerOptions> = {}): Buffer =>
   allowResponse(allow, context, { credentialHeaders: CREDENTIAL_HEADERS, ...more })
 
-const answersOf = (more: Partial<TemplateOptions> = {}) =>
+const answersOf = (more: Partial<AllowAnswerOptions> = {}) =>
   createAllowAnswers({ credentialHeaders: CREDENTIAL_HEADERS, ...more })
 
 /** Few, so that the same ones come again and again: keys and lists are known by identity. */
@@ -46,7 +45,11 @@ const KEYS = [
     quotas: [aQuota({ period: 'hour', amount: 30 })],
     owners: [anOwner({ quotas: [aQuota({ subject: 'acme', period: 'minute', amount: 0xffff_ffff })] })],
   }),
-  aKey({ id: 'key_3', owners: [anOwner({ path: 'a'.repeat(120) })] }),
+  aKey({
+    id: 'key_3',
+    labels: { env: 'prod', team: 'search' },
+    owners: [anOwner({ path: 'a'.repeat(120) })],
+  }),
   aKey({ id: `key_${'k'.repeat(200)}`, owners: [anOwner({ path: '' })] }),
 ]
 const MODELS = [
@@ -79,8 +82,10 @@ const known = fc
     limits: fc.array(state, { maxLength: 3 }),
     near: fc.array(fc.record({ state, percent: fc.nat(100) }), { maxLength: 2 }),
     failedOpen: fc.boolean(),
+    wouldDeny: fc.option(arbitraryDeny, { nil: undefined, freq: 3 }),
   })
-  .map(anAllow)
+  // What shadow mode let pass was charged nothing.
+  .map((parts) => anAllow(parts.wouldDeny === undefined ? parts : { ...parts, limits: [], near: [] }))
 
 /** Of a websocket, rarely: with a key among them, alone, or without one. */
 const protocols = fc.oneof(
@@ -115,9 +120,10 @@ const asked = fc.tuple(
 )
 
 /** Ed25519 signs the same in the same way, so an answer can be held against another. */
-const SERVERS: readonly Partial<TemplateOptions>[] = [
+const SERVERS: readonly Partial<AllowAnswerOptions>[] = [
   {},
-  { guardrailHeader: 'x-guardrails' },
+  { credentialHeaders: ['x-api-key'] },
+  { guardrailHeader: 'x-guardrails', tellShadow: true },
   { attestor: anAttestor() },
   { guardrailHeader: 'x-guardrails', attestor: anAttestor(undefined, { audience: 'vllm' }) },
 ]

@@ -231,6 +231,7 @@ describe('a Deny', () => {
     expect(headers).toEqual({
       'content-type': 'application/json',
       'x-latchkey-decision-id': DECISION_ID,
+      'x-request-id': DECISION_ID,
       ...(shouldRetry === undefined ? {} : { 'x-should-retry': shouldRetry }),
       ...(httpStatus === 401 ? { 'www-authenticate': 'Bearer' } : {}),
       ...(httpStatus === 503 ? { 'retry-after': '1' } : {}),

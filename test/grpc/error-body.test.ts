@@ -49,9 +49,10 @@ describe("Anthropic's SDK", () => {
     const body = parsed('anthropic', reason)
     const error = Anthropic.APIError.generate(REASONS[reason].status, body, undefined, new Headers())
     expect(error).toBeInstanceOf(type)
+    expect(error).toMatchObject({ type: errorType, errorCode: reason })
     expect(error.error).toEqual({
       type: 'error',
-      error: { type: errorType, message: MESSAGE },
+      error: { type: errorType, message: MESSAGE, details: { error_code: reason } },
       request_id: 'dec_1',
     })
   })

@@ -93,6 +93,8 @@ const unknownIn = (program: Command, line: string): readonly string[] => {
   if (command.commands.length > 0) return [`latchkey ${line}: no such command`]
   const known = command.options.map(({ long }) => long)
   const unknown = words.filter((word) => word.startsWith('--') && !known.includes(word))
-  const missing = command.options.filter(({ mandatory, long }) => mandatory && !words.includes(long ?? ''))
+  const missing = command.options.filter(
+    ({ mandatory, long, short }) => mandatory && ![long, short].some((flag) => words.includes(flag ?? '')),
+  )
   return [...unknown, ...missing.map(({ long }) => `no ${long}`)].map((what) => `latchkey ${line}: ${what}`)
 }

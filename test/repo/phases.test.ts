@@ -7,7 +7,8 @@ import { partsOfPhases, phaseOfPlace } from '../../bench/phases.ts'
 
 const REST = 'the rest of Latchkey'
 /** What no Check passes through: it serves other calls, or the start. */
-const BESIDE = /^src\/grpc\/(health|reset-guard|server|socket-file|tls-|transport)/
+const BESIDE =
+  /^src\/grpc\/(file-descriptors|health|reflection|reset-guard|server|socket-file|tls-|transport)/
 
 const files = globSync('src/{grpc,check,keys,policy,quota,kernel,store,telemetry}/**/*.ts')
   .filter((path) => !BESIDE.test(path))

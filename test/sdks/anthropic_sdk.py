@@ -35,7 +35,8 @@ def text_of(message):
 def describe(error):
     if not isinstance(error, anthropic.APIStatusError):
         return {}
-    return {"status": error.status_code, "code": error.type, "requestId": error.request_id}
+    shown = {"status": error.status_code, "code": error.error_code, "type": error.type}
+    return {**shown, "requestId": error.request_id}
 
 
 serve(

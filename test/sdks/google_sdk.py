@@ -32,7 +32,7 @@ async def ask_asynchronously(client, call):
 
 
 def describe(error):
-    return {"status": error.code, "code": error.status} if isinstance(error, errors.APIError) else {}
+    return {"status": error.code, "type": error.status} if isinstance(error, errors.APIError) else {}
 
 
 serve({"Client": (make, ask)}, {"Client.aio": (make, ask_asynchronously)}, describe)

@@ -85,25 +85,27 @@ const CLIENTS: Readonly<Record<string, Ask>> = {
 
 const describe = (error: unknown): SdkError => {
   if (!(error instanceof Error)) throw new Error(`something was thrown that is no error: ${String(error)}`)
-  const common = { class: error.constructor.name, message: error.message }
-  if (error instanceof OpenAIError)
-    return {
-      ...common,
-      status: error.status ?? null,
-      code: error.code ?? null,
-      requestId: error.requestID ?? null,
-    }
-  if (error instanceof AnthropicError)
-    return {
-      ...common,
-      status: error.status ?? null,
-      code: error.type ?? null,
-      requestId: error.requestID ?? null,
-    }
-  if (error instanceof ApiError)
-    return { ...common, status: error.status, code: googleStatus(error.message), requestId: null }
-  return { ...common, status: null, code: null, requestId: null }
+  const name = { class: error.constructor.name, message: error.message }
+  if (error instanceof OpenAIError) return { ...name, ...shown(error, error.code) }
+  if (error instanceof AnthropicError) return { ...name, ...shown(error, error.errorCode) }
+  const nothing = { status: null, code: null, type: null, requestId: null }
+  return error instanceof ApiError
+    ? { ...name, ...nothing, status: error.status, type: googleStatus(error.message) }
+    : { ...name, ...nothing }
 }
+
+type Shown = Readonly<{
+  status?: number | undefined
+  type?: string | null | undefined
+  requestID?: string | null | undefined
+}>
+
+const shown = ({ status, type, requestID }: Shown, code: string | null | undefined) => ({
+  status: status ?? null,
+  code: code ?? null,
+  type: type ?? null,
+  requestId: requestID ?? null,
+})
 
 /** The SDK gives the body as the message of the error. */
 const googleStatus = (message: string): string | null => /"status":"([A-Z_]+)"/.exec(message)?.[1] ?? null

@@ -37,7 +37,8 @@ def text_of(chunk):
 def describe(error):
     if not isinstance(error, openai.APIStatusError):
         return {}
-    return {"status": error.status_code, "code": error.code, "requestId": error.request_id}
+    shown = {"status": error.status_code, "code": error.code, "type": error.type}
+    return {**shown, "requestId": error.request_id}
 
 
 serve(

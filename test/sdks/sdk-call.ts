@@ -27,8 +27,10 @@ export type SdkError = Readonly<{
   /** Name of the SDK's own class. */
   class: string
   status: number | null
-  /** Where the SDK shows the reason: a code, a type, or Google's status. */
+  /** Where the SDK shows our reason; Google's show none. */
   code: string | null
+  /** The provider's own sort of error; Google's status. */
+  type: string | null
   message: string
   requestId: string | null
 }>

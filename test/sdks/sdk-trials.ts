@@ -1,4 +1,5 @@
 // Which client meets which case, and what must come of it.
+import type { DenyReason } from '../../src/check/decision.ts'
 import { REASONS } from '../../src/check/decision.ts'
 import type { SdkCall } from './sdk-call.ts'
 import type { SdkCase } from './sdk-cases.ts'
@@ -26,35 +27,51 @@ export const SDK_TRIALS: readonly SdkTrial[] = SDK_CLIENTS.flatMap((client) =>
 )
 
 export type Expected = Readonly<{
+  refusal: DenyReason | 'latchkey_unavailable'
   class: string | undefined
-  status: number | undefined
-  code: string | undefined
-  attempts: number
+  status: number
+  /** Our reason, where the SDK looks for a code. */
+  code: string | null
+  type: string | undefined
+  /** Whether the SDK shows the decision's id as the request's. */
+  tellsId: boolean
 }>
 
-export const expectedOf = ({ client, one }: SdkTrial): Expected => {
+/** Undefined: the answer arrives. */
+export const expectedOf = ({ client, one }: SdkTrial): Expected | undefined => {
   const refusal = client.retries === 'never' ? (one.first ?? one.refusal) : one.refusal
-  if (refusal === undefined)
-    return { class: undefined, status: undefined, code: undefined, attempts: attemptsOf(client, one) }
-  const status = refusal === 'latchkey_unavailable' ? 503 : REASONS[refusal].status
+  if (refusal === undefined) return undefined
+  const status = statusOf(refusal)
+  const { api, classes } = client
+  // What Envoy says for Latchkey is one body for all SDKs, and Anthropic's find no code in it.
+  const ofEnvoy = refusal === 'latchkey_unavailable'
   return {
-    class: client.classes[status],
+    refusal,
+    class: classes[status],
     status,
-    code: codeOf(client.api, refusal, status),
-    attempts: attemptsOf(client, one, status),
+    code: api === 'google' || (ofEnvoy && api === 'anthropic') ? null : refusal,
+    type: ofEnvoy && api !== 'google' ? 'api_error' : typeOf(api, refusal, status),
+    tellsId: !ofEnvoy && api !== 'google',
   }
 }
 
-const attemptsOf = ({ retries }: SdkClient, { attempts }: SdkCase, status?: number): number => {
+/** Requests that Envoy must see. */
+export const attemptsOf = ({ client: { retries }, one: { attempts, refusal } }: SdkTrial): number => {
   if (retries === 'never') return 1
-  if (retries === 'when asked' || status === undefined) return attempts
+  if (retries === 'when asked' || refusal === undefined) return attempts
+  const status = statusOf(refusal)
   return status === 429 || status >= 500 ? 2 : 1
 }
 
-/** Where an SDK shows the reason. */
-const codeOf = (api: Api, refusal: string, status: number): string | undefined => {
+const statusOf = (refusal: Expected['refusal']): number =>
+  refusal === 'latchkey_unavailable' ? 503 : REASONS[refusal].status
+
+const typeOf = (api: Api, refusal: Expected['refusal'], status: number): string | undefined => {
   if (api === 'anthropic') return refusal === 'overloaded' ? 'overloaded_error' : ANTHROPIC_TYPES[status]
-  return api === 'google' ? GOOGLE_STATUSES[status] : refusal
+  if (api === 'google') return GOOGLE_STATUSES[status]
+  if (refusal === 'quota_exhausted') return 'insufficient_quota'
+  if (refusal === 'rate_limited') return 'rate_limit_error'
+  return status >= 500 ? 'server_error' : 'invalid_request_error'
 }
 
 const ANTHROPIC_TYPES: Readonly<Record<number, string>> = {

@@ -35,7 +35,7 @@ def serve(clients, asynchronous_clients, describe):
         return asyncio.get_running_loop().run_in_executor(pool, ask, client_of(call, make), call)
 
     def told(error):
-        nothing = {"status": None, "code": None, "requestId": None}
+        nothing = {"status": None, "code": None, "type": None, "requestId": None}
         return {"class": type(error).__name__, "message": str(error), **nothing, **describe(error)}
 
     async def all_lines():

@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { ENVOYS } from '../support/tested-envoys.ts'
 import { MODEL_OF } from './sdk-clients.ts'
-import { expectedOf, nameOf, SDK_TRIALS } from './sdk-trials.ts'
+import { attemptsOf, expectedOf, nameOf, SDK_TRIALS } from './sdk-trials.ts'
 import type { SdkResult } from './sdk-world.ts'
 import { runTrials } from './sdk-world.ts'
 
@@ -18,11 +18,14 @@ describe.each(VERSIONS)('Envoy %s', (version) => {
   it.each(SDK_TRIALS.map((trial) => [nameOf(trial), trial] as const))('%s', (name, trial) => {
     const { answer, error, attempts } = results.get(name) ?? {}
     const expected = expectedOf(trial)
-    expect(
-      { class: error?.class, status: error?.status, code: error?.code, attempts },
-      error?.message,
-    ).toEqual(expected)
-    if (expected.class === undefined)
+    if (expected === undefined) {
+      expect(error).toBeUndefined()
       expect(answer).toContain(`mock, as ${MODEL_OF[trial.client.api]}. You said: Hello`)
+    } else {
+      const { class: name, status, code, type, tellsId } = expected
+      expect(error).toMatchObject({ class: name, status, code, type })
+      expect(error?.requestId ?? '').toMatch(tellsId ? /^dec_/ : /^$/)
+    }
+    expect(attempts).toBe(attemptsOf(trial))
   })
 })

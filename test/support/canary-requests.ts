@@ -1,7 +1,13 @@
 // Everywhere that a key can stand in a request, its right place and every wrong one.
 import type { RequestParts } from './check-requests.ts'
 
-export const CREDENTIAL_HEADERS = ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key'] as const
+export const CREDENTIAL_HEADERS = [
+  'authorization',
+  'x-api-key',
+  'api-key',
+  'x-goog-api-key',
+  'sec-websocket-protocol',
+] as const
 
 const MODEL_BODY = '{"model":"gpt-4o"}'
 
@@ -12,8 +18,13 @@ export const canaryRequests = (secret: string, open: string, ruled: string): rea
   ...besideKey(undefined, secret),
 ]
 
+const SCHEMES = new Map([
+  ['authorization', 'Bearer '],
+  ['sec-websocket-protocol', 'realtime, openai-insecure-api-key.'],
+])
+
 const inHeader = (name: string, secret: string, other: string): readonly RequestParts[] => {
-  const value = (token: string) => (name === 'authorization' ? `Bearer ${token}` : token)
+  const value = (token: string) => `${SCHEMES.get(name) ?? ''}${token}`
   const last = secret.at(-1) === 'a' ? 'b' : 'a'
   const malformed = [
     `${secret.slice(0, -1)}${last}`,
@@ -78,9 +89,14 @@ const besideKey = (key: string | undefined, secret: string): readonly RequestPar
       `/v1/chat/completions?key=${secret}`,
       `/v1/models#${secret}`,
       `//${secret}:x@host/`,
+      `/v1beta/models/${secret}:generateContent`,
+      `/v1beta/models/gpt-4o:generateContent?key=${secret}`,
+      `/openai/deployments/${secret}/chat/completions`,
     ].map((path) => ({ headers, path, body })),
     { headers, method: secret, body },
     { headers, method: 'GET', path: `/v1/models/${secret}` },
+    { headers, method: 'GET', path: `/v1/realtime?model=${secret}` },
+    { headers, method: 'GET', path: `/v1/realtime?model=gpt-4o&${secret}=%` },
     { headers, id: secret, body },
     { headers, body: JSON.stringify({ model: secret, messages: [{ role: 'user', content: secret }] }) },
     { headers, body: JSON.stringify({ model: `${secret}\n` }) },

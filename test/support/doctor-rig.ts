@@ -1,7 +1,7 @@
 // A machine on which everything is set up well, and what the doctor says when one thing is not.
 import { chmod, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Flags } from '../../src/config.ts'
+import type { Flags } from '../../src/config/read-settings.ts'
 import type { Options } from '../../src/doctor/doctor.ts'
 import { examine } from '../../src/doctor/doctor.ts'
 import type { Finding } from '../../src/doctor/finding.ts'

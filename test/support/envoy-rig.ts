@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import type { Document } from 'yaml'
 import type { App } from '../../src/app.ts'
 import { startApp } from '../../src/app.ts'
-import type { Endpoint } from '../../src/cli/demo/envoy-config.ts'
 import { envoyConfig } from '../../src/cli/demo/envoy-config.ts'
 import type { EnvoyProcess } from '../../src/cli/demo/envoy-process.ts'
 import { startEnvoy } from '../../src/cli/demo/envoy-process.ts'
@@ -37,7 +36,7 @@ export type MintedKey = Readonly<{ id: string; secret: string }>
 export type EnvoyRig = Readonly<{
   app: App
   envoy: EnvoyProcess
-  /** Between Envoy and Latchkey; only of the demo: the others meet Latchkey on a socket file. */
+  /** Between Envoy and Latchkey; of the demo and of mtls: the others meet Latchkey on a socket file. */
   proxy: FlakyProxy
   databasePath: string
   /** Another Latchkey on the same store and address. */
@@ -57,7 +56,7 @@ export type EnvoyRig = Readonly<{
 
 export type EnvoyRigOptions = Readonly<{
   version: string
-  name?: 'demo' | 'sidecar' | 'gateway'
+  name?: 'demo' | 'sidecar' | 'gateway' | 'mtls'
   /** Of Latchkey, by name. */
   settings?: Readonly<Record<string, string>>
   /** What this test wants different in the shipped configuration. */
@@ -98,8 +97,9 @@ const start = async (
   lifecycle.onClose('providers', providers.close)
   const databasePath = join(directory, 'latchkey.db')
   const socket = join(directory, 'latchkey.sock')
+  const onTcp = name === 'demo' || name === 'mtls'
   const startLatchkey = async () => {
-    const listen = name === 'demo' ? '127.0.0.1:0' : `unix:${socket}`
+    const listen = onTcp ? '127.0.0.1:0' : `unix:${socket}`
     const app = await startApp(
       loadConfig({ ...SETTINGS, ...settings, listen, database_url: `sqlite:${databasePath}` }, {}),
     )
@@ -111,13 +111,13 @@ const start = async (
   const proxy = await startFlakyProxy(app.address)
   lifecycle.onClose('proxy', proxy.close)
   const access = createAccessLog()
-  const local = (port: number): Endpoint => ({ host: '127.0.0.1', port })
+  const local = (port: number) => ({ host: '127.0.0.1', port })
   const clusters = {
-    latchkey: name === 'demo' ? local(proxy.port) : { socket },
+    latchkey: onTcp ? { ...local(proxy.port), ...(name === 'mtls' ? TLS : {}) } : { socket },
     openai: local(providers.ports.openai),
     anthropic: local(providers.ports.anthropic),
     vllm: local(providers.ports.vllm),
-    ...(name !== 'sidecar' ? { gemini: local(providers.ports.gemini) } : {}),
+    ...(name === 'demo' || name === 'gateway' ? { gemini: local(providers.ports.gemini) } : {}),
   }
   const envoy = await startEnvoy({
     binary: await envoyOf(version),
@@ -147,6 +147,8 @@ const start = async (
     close: lifecycle.close,
   }
 }
+
+const TLS = { tls: true } as const
 
 const SETTINGS = { transport: TEST_TRANSPORT, health_listen: 'off', drain_delay: '0ms', log_level: 'silent' }
 

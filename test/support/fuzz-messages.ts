@@ -13,17 +13,28 @@ export const fuzzedCheckRequest = (random: Random, secrets: readonly [string, ..
 
 type Shape = (random: Random, secrets: readonly [string, ...string[]]) => Buffer
 
-const HEADERS = ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key'] as const
+const HEADERS = ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key', 'sec-websocket-protocol'] as const
+const SCHEMES = new Map([
+  ['authorization', 'Bearer '],
+  ['sec-websocket-protocol', 'realtime, openai-insecure-api-key.'],
+])
 
 const ordinary: Shape = (random, secrets) => {
   const secret = random.pick(secrets)
   const name = random.pick(HEADERS)
   const headers = [
-    [name, name === 'authorization' ? `Bearer ${secret}` : secret],
+    [name, `${SCHEMES.get(name) ?? ''}${secret}`],
     ...(random.chance(0.2) ? [[random.pick(HEADERS), random.pick(secrets)] as const] : []),
   ] as const
   const body = '{"model":"gpt-4o","messages":[{"role":"user","content":"Hello"}]}'
-  const path = random.pick(['/v1/chat/completions', '/v1/models', '//admin', ''])
+  const path = random.pick([
+    '/v1/chat/completions',
+    '/v1/models',
+    '/v1beta/models/gpt-4o:generateContent',
+    '/v1/realtime?model=gpt-4o',
+    '//admin',
+    '',
+  ])
   const request = aCheckRequest({ headers, path, body, asMap: random.chance(0.3), id: '' })
   return Buffer.from(CheckRequest.encode(request).finish())
 }

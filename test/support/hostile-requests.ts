@@ -240,7 +240,24 @@ const pathsAndMethods = ({ ruled }: HostileSecrets): HostileRequest[] => {
     answer: '403 path_not_allowed',
     reads: 1,
   })
+  const session = (name: string, query: string, answer: HostileRequest['answer']): HostileRequest => ({
+    ...asks(name, 'GET', `/v1/realtime${query}`),
+    body: '',
+    answer,
+  })
   return [
+    ...asksOfModelPaths(ruled),
+    session('a session with the model', '?model=gpt-4o', 'allow'),
+    session('a session with another', '?model=o3', '403 model_not_allowed'),
+    session('a session with none', '', '400 model_required'),
+    session('a session with two', '?model=gpt-4o&model=o3', malformed),
+    session('a session with one twice', '?model=gpt-4o&model=gpt-4o', malformed),
+    session('a session whose second model is escaped', '?model=gpt-4o&mode%6c=o3', malformed),
+    session('a session whose second model is a list', '?model=gpt-4o&model[]=o3', malformed),
+    session('a session whose second model hides behind a semicolon', '?model=gpt-4o&x=1;model=o3', malformed),
+    session('a session whose model is escaped', '?model=gpt%2d4o', malformed),
+    session('a session in another case', '?MODEL=gpt-4o', malformed),
+    session('a session behind a fragment', '?x=1#&model=gpt-4o', malformed),
     asks('//admin is a path', 'POST', '//admin'),
     asks('a doubled slash', 'POST', '//v1/chat/completions'),
     asks('a host before the path', 'POST', 'http://example.com/v1/chat/completions'),
@@ -262,6 +279,45 @@ const pathsAndMethods = ({ ruled }: HostileSecrets): HostileRequest[] => {
     asks('files', 'POST', '/v1/files'),
     asks('a listing by POST', 'POST', '/v1/models'),
   ]
+}
+
+/** The body names gpt-4o throughout, which the key may use. */
+const asksOfModelPaths = (ruled: string): HostileRequest[] => {
+  const asks = (name: string, path: string, answer: HostileRequest['answer']): HostileRequest => ({
+    name,
+    path,
+    headers: [['x-goog-api-key', ruled]],
+    body: '{"model":"gpt-4o"}',
+    answer,
+    reads: 1,
+  })
+  const noPath = '403 path_not_allowed'
+  const gemini = (model: string) => `/v1beta/models/${model}:generateContent`
+  const azure = (model: string) => `/openai/deployments/${model}/chat/completions`
+  return [gemini, azure].flatMap((path, at) => {
+    const of = at === 0 ? 'a path of Gemini’s' : 'a path of Azure’s'
+    return [
+      asks(`${of} with the model`, path('gpt-4o'), 'allow'),
+      asks(`${of} with another than the body`, path('o3'), '400 model_conflict'),
+      asks(`${of} with the model in another case`, path('GPT-4o'), '400 model_conflict'),
+      asks(`${of} that climbs to another`, path('gpt-4o/../o3'), noPath),
+      asks(`${of} that climbs in escapes`, path('gpt-4o%2f%2e%2e%2fo3'), noPath),
+      asks(`${of} with an escape`, path('gpt%2d4o'), noPath),
+      asks(`${of} with a doubled slash`, path('/gpt-4o'), noPath),
+      asks(`${of} with a path parameter`, path('gpt-4o;x=o3'), noPath),
+      asks(`${of} with a segment more`, path('o3/gpt-4o'), noPath),
+      asks(`${of} without a model`, path(''), noPath),
+      asks(`${of} with the wild card`, path('*'), noPath),
+      asks(`${of} with a slash behind`, `${path('gpt-4o')}/`, noPath),
+      asks(`${of} with a fragment`, `${path('gpt-4o')}#o3`, noPath),
+      asks(
+        `${of} in another case`,
+        path('gpt-4o').replace('models', 'Models').replace('openai', 'OpenAI'),
+        noPath,
+      ),
+      asks(`${of} behind a host`, `http://x.example${path('gpt-4o')}`, noPath),
+    ]
+  })
 }
 
 const bodies = ({ ruled }: HostileSecrets): HostileRequest[] => {

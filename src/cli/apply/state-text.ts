@@ -1,8 +1,8 @@
 // What a store holds as the YAML that apply reads. A field that is as it would be anyway is left out.
 import { Document, isScalar, visit } from 'yaml'
 import type { StoredState } from '../../keys/declared-state.ts'
+import { FIELD_DEFAULTS } from '../../keys/declared-state.ts'
 import { isSame } from '../../keys/state-plan.ts'
-import { NO_RULES } from '../../policy/policy.ts'
 import type { LimitDraft } from '../../quota/limit-book.ts'
 import { wireName } from './yaml-fields.ts'
 
@@ -24,18 +24,10 @@ export const stateText = ({ guardrails, policies, models, owners }: StoredState)
   return document.toString({ lineWidth: 120, flowCollectionPadding: false })
 }
 
-const DEFAULTS: Readonly<Record<string, unknown>> = {
-  ...NO_RULES,
-  disabled: false,
-  shadow: false,
-  labels: {},
-  limits: [],
-}
-
 const stated = (object: object): Readonly<Record<string, unknown>> =>
   Object.fromEntries(
     Object.entries(object)
-      .filter(([field, value]) => !isSame(value, DEFAULTS[field]))
+      .filter(([field, value]) => !isSame(value, FIELD_DEFAULTS[field]))
       .map(([field, value]) => [wireName(field), value]),
   )
 

@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url'
 import type { Document } from 'yaml'
 import { parseDocument } from 'yaml'
 
-export type Endpoint = Readonly<{ host: string; port: number }> | Readonly<{ socket: string }>
+/** By `tls` what the shipped file says of TLS with it stays; without, it is spoken to plainly. */
+export type Endpoint = Readonly<{ host: string; port: number; tls?: true }> | Readonly<{ socket: string }>
 
 export type EnvoyAddresses = Readonly<{
   /** 0: any port, told by Envoy's admin interface. */
@@ -17,7 +18,7 @@ export type EnvoyAddresses = Readonly<{
 
 /** The text of `envoy/<name>.yaml` with these addresses. `change` is for tests of what happens without a setting. */
 export const envoyConfig = async (
-  name: 'demo' | 'sidecar' | 'two-sidecars' | 'workers' | 'gateway',
+  name: 'demo' | 'sidecar' | 'two-sidecars' | 'workers' | 'gateway' | 'mtls',
   addresses: EnvoyAddresses,
   change: (document: Document) => void = () => {},
 ): Promise<string> => {
@@ -42,7 +43,7 @@ const setListen = (document: Document, path: readonly (string | number)[], port:
 const setCluster = (document: Document, name: string, endpoint: Endpoint): void => {
   const path = ['static_resources', 'clusters', clusterIndex(document, name)]
   document.setIn([...path, 'type'], 'STATIC')
-  document.deleteIn([...path, 'transport_socket'])
+  if (!('tls' in endpoint)) document.deleteIn([...path, 'transport_socket'])
   document.deleteIn([...path, 'dns_lookup_family'])
   const address =
     'socket' in endpoint
