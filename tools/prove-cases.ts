@@ -142,6 +142,12 @@ export const CASES: readonly Case[] = [
     files: ['test/chaos/revocation-charged.test.ts'],
   },
   {
+    name: 'rotation',
+    guarantee:
+      '120 keys on each store rotated while both secrets are used: none refused over the grace, the old one by all after it',
+    files: ['test/chaos/rotation.test.ts'],
+  },
+  {
     name: 'restarts',
     guarantee:
       'Two Latchkeys restarted in turn, and one by its successor, 20 times at 500 requests a second: none fails, none is charged twice',
