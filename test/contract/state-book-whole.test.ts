@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import type { DeclaredState, StoredState } from '../../src/keys/declared-state.ts'
 import { isSame } from '../../src/keys/state-plan.ts'
-import { NO_RULES } from '../../src/policy/policy.ts'
+import { NO_POLICY_RULES, NO_RULES } from '../../src/policy/policy.ts'
 import { recordFigure } from '../support/figures.ts'
 import { holdRows } from '../support/held-rows.ts'
 import { runOnMariadb } from '../support/mariadb.ts'
@@ -17,9 +17,10 @@ const PRUNE = { prune: true, dryRun: false }
 const objects = (count: number, turn = 0): StoredState => ({
   guardrails: many(count / 10, (n) => `g${n}`),
   policies: many(count / 5, (n) => ({
+    ...NO_POLICY_RULES,
     name: `p${n}`,
+    shadow: false,
     models: [`m${n + turn}*`],
-    deniedModels: [],
     guardrails: [`g${n % (count / 10)}`],
   })),
   models: many(count / 5, (n) => ({
@@ -30,6 +31,7 @@ const objects = (count: number, turn = 0): StoredState => ({
   owners: many(count / 4, (n) => ({
     path: n % 10 === 0 ? `o${n}` : `o${n - (n % 10)}/t${n}`,
     disabled: turn === 1 && n % 50 === 0,
+    labels: {},
     rules: { ...NO_RULES, policies: [`p${(n + turn) % (count / 5)}`] },
     limits: [{ unit: 'requests', period: 'day', zone: 'UTC', amount: 1_000 + turn }],
   })),
@@ -149,6 +151,7 @@ describeEveryStore('a thousand objects', (get, kind) => {
         path: each,
         disabled: undefined,
         rules: NO_RULES,
+        labels: {},
         limits: [{ unit: 'requests', period: 'day', zone: 'UTC', amount: 1 } as const],
       }))
       await Promise.all([

@@ -2,34 +2,38 @@
 import { expect, test } from 'vitest'
 import { readDeclared } from '../../src/cli/apply/read-declared.ts'
 import { stateText } from '../../src/cli/apply/state-text.ts'
-import type { DeclaredOwner, StoredState } from '../../src/keys/declared-state.ts'
+import type { DeclaredOwner, DeclaredPolicy, StoredState } from '../../src/keys/declared-state.ts'
 import type { Model } from '../../src/policy/model-catalogue.ts'
 import type { Rules } from '../../src/policy/policy.ts'
-import { NO_RULES } from '../../src/policy/policy.ts'
-import type { PolicyDraft } from '../../src/policy/policy-book.ts'
+import { NO_POLICY_RULES, NO_RULES } from '../../src/policy/policy.ts'
 import { describeEveryStore } from '../support/stores.ts'
 
 /** A value of each field that nobody has who says nothing. A field that is not here does not compile. */
 const RULES: Required<Rules> = {
   models: ['m'],
   deniedModels: ['d'],
+  paths: ['GET /v1/files/*'],
+  deniedPaths: ['/v1/files'],
+  networks: ['10.0.0.0/8'],
+  deniedNetworks: ['10.1.2.3'],
+  hours: ['Mon-Fri 08:00-18:00@Europe/Berlin'],
   policies: ['p'],
   guardrails: ['g'],
 }
 const { policies: _policies, ...POLICY_RULES } = RULES
-const POLICY: Required<Omit<PolicyDraft, 'name'>> = POLICY_RULES
+const POLICY: Required<Omit<DeclaredPolicy, 'name'>> = { ...POLICY_RULES, shadow: true }
 const MODEL: Required<Omit<Model, 'name'>> = { route: 'other', guardrails: ['g'] }
 const OWNER: Required<Omit<DeclaredOwner, 'path' | 'rules'>> = {
   disabled: true,
+  labels: { team: 'search' },
   limits: [{ unit: 'requests', period: 'day', zone: 'UTC', amount: 1 }],
 }
 
-const { policies: _none, ...PLAIN_RULES } = NO_RULES
 const PLAIN = {
-  policy: { name: 'x', ...PLAIN_RULES },
+  policy: { name: 'x', shadow: false, ...NO_POLICY_RULES },
   model: { name: 'x', route: 'r', guardrails: [] },
-  owner: { path: 'x', disabled: false, limits: [], rules: NO_RULES },
-} as const satisfies Readonly<{ policy: PolicyDraft; model: Model; owner: DeclaredOwner }>
+  owner: { path: 'x', disabled: false, labels: {}, limits: [], rules: NO_RULES },
+} as const satisfies Readonly<{ policy: DeclaredPolicy; model: Model; owner: DeclaredOwner }>
 
 const stateOf = (more: Partial<{ policy: object; model: object; owner: object }>): StoredState => ({
   guardrails: ['g'],

@@ -6,6 +6,8 @@ export type FieldReader = Readonly<{
   text(name: string): string | undefined
   /** JSON, or `{a,b}` as PostgreSQL writes arrays. */
   list(name: string): readonly string[] | undefined
+  /** An object of texts, or its JSON. */
+  pairs(name: string): Readonly<Record<string, string>> | undefined
   wholeNumber(name: string): number | undefined
   /** UTC milliseconds; without an offset it is UTC. */
   instant(name: string): number | undefined
@@ -41,6 +43,7 @@ export const createFieldReader = (
   return {
     text: (name) => as(name, 'a text', (held) => (typeof held === 'string' ? held : undefined)),
     list: (name) => as(name, 'a list of texts', parseList),
+    pairs: (name) => as(name, 'an object of texts', parsePairs),
     wholeNumber: (name) => as(name, 'a whole number', parseWholeNumber),
     instant: (name) => as(name, 'a date and time such as 2027-01-31T09:00:00Z', parseInstant),
     flag: (name) => as(name, 'true or false', parseFlag),
@@ -92,11 +95,22 @@ const listFromText = (text: string): unknown => {
     return [...text.slice(1, -1).matchAll(/"((?:[^"\\]|\\.)*)"|([^,]+)/g)].map(
       ([, quoted, plain]) => quoted?.replaceAll(/\\(.)/g, '$1') ?? plain,
     )
+  return parsedJson(text)
+}
+
+const parsedJson = (text: string): unknown => {
   try {
     return JSON.parse(text)
   } catch {
     return undefined
   }
+}
+
+const parsePairs = (held: unknown): Readonly<Record<string, string>> | undefined => {
+  const pairs: unknown = typeof held === 'string' ? parsedJson(held) : held
+  if (typeof pairs !== 'object' || pairs === null || Array.isArray(pairs)) return undefined
+  const texts = Object.entries(pairs).filter((pair): pair is [string, string] => typeof pair[1] === 'string')
+  return texts.length === Object.keys(pairs).length ? Object.fromEntries(texts) : undefined
 }
 
 const parseWholeNumber = (held: unknown): number | undefined => {

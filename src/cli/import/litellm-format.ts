@@ -1,5 +1,6 @@
 // Keys of a LiteLLM proxy, as its table LiteLLM_VerificationToken holds them: `--format litellm`.
 import type { KeyDraft } from '../../keys/key-book.ts'
+import { NO_RULES } from '../../policy/policy.ts'
 import type { FieldReader } from './field-reader.ts'
 import type { FormatContext } from './format.ts'
 import { digestFrom } from './latchkey-format.ts'
@@ -39,7 +40,7 @@ export const draftFromLitellm = (row: FieldReader, context: FormatContext): KeyD
     ownerPath: ownerOf(row, context),
     notBeforeMs: undefined,
     expiresAtMs: row.instant('expires'),
-    rules: { models: modelsOf(row), deniedModels: [], policies: [], guardrails: [] },
+    rules: { ...NO_RULES, models: modelsOf(row) },
     limits: limitsOf(row),
     disabled: row.flag('blocked') ?? false,
   }
