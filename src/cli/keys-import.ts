@@ -63,8 +63,9 @@ type Placed = Readonly<{ where: string; draft: KeyDraft }>
 const importKeys = async (file: string, flags: Flags, context: CommandContext, open: OpenStore) => {
   const { output } = context
   const { keyFormats } = open.config
+  const input = await readInput(file)
   tellFormats(flags, keyFormats, output.note)
-  const { placed, faults } = draftsOf(await readInput(file), flags, {
+  const { placed, faults } = draftsOf(input, flags, {
     secrets: createSecrets(keyFormats),
     defaultOwner: flags.owner ?? DEFAULT_OWNER,
     ownerGiven: flags.owner !== undefined,

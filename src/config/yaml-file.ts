@@ -18,7 +18,11 @@ export const fromYaml = (path: string | undefined, faults: string[]): Map<string
   }
   const document = parseDocument(source, { lineCounter: lines, prettyErrors: false })
   const wrong = [...document.errors, ...document.warnings]
-  for (const { pos, message } of wrong) tell(pos[0], inOneLine(message))
+  const bare = wrong.length === 0 ? undefined : firstBare(source)
+  const first = Math.min(...wrong.map(({ pos }) => lines.linePos(pos[0]).line))
+  // The parser takes such a line for the beginning of what comes next, and complains there.
+  if (bare !== undefined && bare <= first) faults.push(`${path}:${bare}: is no setting: write NAME: VALUE`)
+  else for (const { pos, message } of wrong) tell(pos[0], inOneLine(message))
   const references = referencesIn(document)
   for (const offset of references)
     tell(offset, 'anchors, aliases and merges are not read: write the value out')
@@ -94,6 +98,18 @@ const firstTooDeep = (source: string): number | undefined => {
 
 const MOST_BEGUN = 64
 const MOST_INDENTED = 256
+
+/** The first line of a map that begins where names do and has no colon after one. */
+const firstBare = (source: string): number | undefined => {
+  const lines = source.split(/\r\n|\r|\n/)
+  const begins = lines.find((line) => /^\s*[^\s#]/.test(line)) ?? ''
+  if (!NAMED.test(begins) && !BARE.test(begins)) return undefined
+  const index = lines.findIndex((line) => BARE.test(line) && !NAMED.test(line))
+  return index === -1 ? undefined : index + 1
+}
+
+const BARE = /^["']?[A-Za-z_]/
+const NAMED = /^("[^"]*"|'[^']*'|[A-Za-z_][^#]*?)\s*:(\s|$)/
 
 const inOneLine = (message: string): string => {
   const line = message.replaceAll(/\s+/g, ' ').trim()

@@ -50,7 +50,9 @@ describe('the published schema', () => {
     for (const name of SETTING_NAMES) {
       const { description, default: usual, ...form } = properties[name] ?? {}
       expect(description).toContain(settingsSchema.shape[name].description)
-      expect(usual === undefined ? undefined : String(usual)).toBe(defaultTextOf(name))
+      expect(usual === undefined ? undefined : JSON.stringify(usual).replaceAll('"', '')).toBe(
+        defaultTextOf(name),
+      )
       expect({ name, says: Object.keys(form).length > 0 }).toEqual({ name, says: true })
     }
   })

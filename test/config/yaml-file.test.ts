@@ -37,6 +37,11 @@ describe('a configuration file', () => {
       'key_formats:\n\t- lk_:39:crc32\n',
       /F:2: Tabs are not allowed as indentation/,
     ],
+    [
+      'with a line without a colon',
+      'workers: 1\ncheck_timeout 2s\n\nlog_level: info\n',
+      /F:2: is no setting: write NAME: VALUE$/,
+    ],
     ['that is a list', '# settings\n- workers: 1\n', /F:2: the configuration must be a map/],
     ['that is a text', 'hello\n', /F:1: the configuration must be a map/],
     ['of two documents', 'workers: 1\n---\nworkers: 2\n', /F:2: Source contains multiple documents/],

@@ -37,6 +37,14 @@ const withWebSockets = (port: number) => (document: Document) => {
   document.setIn([...HCM, 'http2_protocol_options'], { allow_connect: true })
 }
 
+/** Rejects when it is closed instead. */
+const opening = async (socket: WebSocket): Promise<void> => {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  socket.addEventListener('open', () => resolve())
+  socket.addEventListener('close', ({ code }) => reject(new Error(`the websocket was closed with ${code}`)))
+  await promise
+}
+
 describe.each(ENVOYS)('Envoy %s', (version) => {
   let rig: EnvoyRig
   let realtime: WebSocketServer
@@ -179,7 +187,7 @@ describe.each(ENVOYS)('Envoy %s', (version) => {
   it('a browser’s websocket brings its key as a subprotocol, which goes no further', async () => {
     const offered = ['realtime', `${KEY_ENTRY}${key.secret}`, 'openai-beta.realtime-v1']
     const socket = new WebSocket(`ws://127.0.0.1:${rig.envoy.port}${REALTIME}`, offered)
-    await once(socket, 'open')
+    await opening(socket)
     expect(socket.protocol).toBe('realtime')
     socket.send('Hello')
     const [message] = await once(socket, 'message')

@@ -8,13 +8,24 @@ def made_by(client_class):
     return lambda url, secret: client_class(base_url=url, api_key=secret)
 
 
-def whole(call):
+def headers(call):
+    return {"extra_headers": {CASE_HEADER: call["name"]}}
+
+
+def said(call):
     messages = [{"role": "user", "content": call["said"]}]
-    headers = {CASE_HEADER: call["name"]}
-    return {"model": call["model"], "max_tokens": 100, "messages": messages, "extra_headers": headers}
+    return {"model": call["model"], "messages": messages, **headers(call)}
+
+
+def whole(call):
+    return {"max_tokens": 100, **said(call)}
 
 
 def ask(client, call):
+    if call["how"] == "models":
+        return ",".join(model.id for model in client.models.list(**headers(call)))
+    if call["how"] == "tokens":
+        return str(client.messages.count_tokens(**said(call)).input_tokens)
     if call["how"] == "whole":
         return text_of(client.messages.create(**whole(call)))
     with client.messages.stream(**whole(call)) as stream:
@@ -22,6 +33,10 @@ def ask(client, call):
 
 
 async def ask_asynchronously(client, call):
+    if call["how"] == "models":
+        return ",".join([model.id async for model in client.models.list(**headers(call))])
+    if call["how"] == "tokens":
+        return str((await client.messages.count_tokens(**said(call))).input_tokens)
     if call["how"] == "whole":
         return text_of(await client.messages.create(**whole(call)))
     async with client.messages.stream(**whole(call)) as stream:

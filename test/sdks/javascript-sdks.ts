@@ -23,10 +23,21 @@ const outcomeOf = async (call: SdkCall): Promise<SdkOutcome> => {
 /** Resolves with the text that the model said. */
 type Ask = (call: SdkCall) => Promise<string>
 
+const namesOf = async <T>(pages: AsyncIterable<T>, nameOf: (model: T) => string | undefined) => {
+  const names: (string | undefined)[] = []
+  for await (const model of pages) names.push(nameOf(model))
+  return names.join(',')
+}
+
 const defaultHeaders = ({ name }: SdkCall) => ({ [CASE_HEADER]: name })
 
 const askOpenAi = async (client: OpenAI, { how, model, said }: SdkCall): Promise<string> => {
   const request = { model, messages: [{ role: 'user' as const, content: said }] }
+  if (how === 'models') return namesOf(client.models.list(), ({ id }) => id)
+  if (how === 'embedding') {
+    const { data } = await client.embeddings.create({ model, input: said, encoding_format: 'float' })
+    return data[0]?.embedding.join(',') ?? ''
+  }
   if (how === 'whole') {
     const { choices } = await client.chat.completions.create(request)
     return choices[0]?.message.content ?? ''
@@ -41,6 +52,11 @@ const askAnthropic: Ask = async (call) => {
   const { how, url, secret, model, said } = call
   const client = new Anthropic({ baseURL: url, apiKey: secret, defaultHeaders: defaultHeaders(call) })
   const request = { model, max_tokens: 100, messages: [{ role: 'user' as const, content: said }] }
+  if (how === 'models') return namesOf(client.models.list(), ({ id }) => id)
+  if (how === 'tokens') {
+    const { input_tokens } = await client.messages.countTokens({ model, messages: request.messages })
+    return String(input_tokens)
+  }
   const { content } =
     how === 'whole'
       ? await client.messages.create(request)
@@ -57,6 +73,10 @@ const askGoogle: Ask = async (call) => {
   }
   const { models } = new GoogleGenAI({ apiKey: secret, httpOptions })
   const request = { model, contents: said }
+  if (how === 'models') return namesOf(await models.list(), ({ name }) => name)
+  if (how === 'tokens') return String((await models.countTokens(request)).totalTokens)
+  if (how === 'embedding')
+    return (await models.embedContent(request)).embeddings?.[0]?.values?.join(',') ?? ''
   if (how === 'whole') return (await models.generateContent(request)).text ?? ''
   let text = ''
   for await (const chunk of await models.generateContentStream(request)) text += chunk.text ?? ''

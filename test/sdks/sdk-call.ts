@@ -5,8 +5,7 @@ export type SdkCall = Readonly<{
   name: string
   /** A client class of the SDK, as its documentation calls it. */
   client: string
-  /** An answer that is whole, or one that streams. */
-  how: 'whole' | 'stream'
+  how: How
   /** Of Envoy: `http://HOST:PORT`. */
   url: string
   secret: string
@@ -18,7 +17,7 @@ export type SdkCall = Readonly<{
 
 export type SdkOutcome = Readonly<{
   name: string
-  /** What the model said, all of it. */
+  /** What the model said, all of it; numbers and names with commas between. */
   answer?: string
   error?: SdkError
 }>
@@ -34,6 +33,9 @@ export type SdkError = Readonly<{
   message: string
   requestId: string | null
 }>
+
+/** What is asked for: an answer that is whole, one that streams, or what else an SDK has a method for. */
+export type How = 'whole' | 'stream' | 'embedding' | 'tokens' | 'models'
 
 /** Does all of them at once. */
 export type SdkRunner = Readonly<{

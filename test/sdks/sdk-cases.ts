@@ -5,6 +5,7 @@ import { Failure } from '../../src/kernel/failure.ts'
 import { NO_RULES } from '../../src/policy/policy.ts'
 import type { Period } from '../../src/quota/quota.ts'
 import type { EnvoyRig } from '../support/envoy-rig.ts'
+import type { How } from './sdk-call.ts'
 
 /** What differs from a good key that asks for a good model. */
 export type Arranged = Readonly<{ secret?: string; model?: string; said?: string }>
@@ -18,8 +19,8 @@ export type SdkCase = Readonly<{
   attempts: number
   /** What an SDK that does not come back is left with, where another one gets its answer. */
   first?: DenyReason
-  /** Asked for as a stream, too. */
-  streams?: true
+  /** A whole answer, unless told; of the rest each client is asked for what it has. */
+  hows?: readonly How[]
   /** Only where the model stands in the body. */
   modelInBody?: true
 }> &
@@ -55,14 +56,24 @@ const SDK_RETRIES = 2
 const once = 1
 const again = once + SDK_RETRIES
 
+const STREAMS_TOO: readonly How[] = ['whole', 'stream']
+
 export const SDK_CASES: readonly SdkCase[] = [
   {
     name: 'an answer',
-    streams: true,
+    hows: ['whole', 'stream', 'embedding', 'tokens'],
     refusal: undefined,
     attempts: once,
     by: 'latchkey',
     arrange: withKey({}),
+  },
+  {
+    name: 'the models of a key whose quota is exhausted',
+    hows: ['models'],
+    refusal: undefined,
+    attempts: once,
+    by: 'latchkey',
+    arrange: spent('month'),
   },
   {
     name: 'an unknown key',
@@ -73,7 +84,7 @@ export const SDK_CASES: readonly SdkCase[] = [
   },
   {
     name: 'a revoked key',
-    streams: true,
+    hows: STREAMS_TOO,
     refusal: 'invalid_key',
     attempts: once,
     by: 'latchkey',
@@ -103,7 +114,7 @@ export const SDK_CASES: readonly SdkCase[] = [
   },
   {
     name: 'a model that the key may not use',
-    streams: true,
+    hows: STREAMS_TOO,
     refusal: 'model_not_allowed',
     attempts: once,
     by: 'latchkey',
@@ -127,7 +138,7 @@ export const SDK_CASES: readonly SdkCase[] = [
   },
   {
     name: 'an exhausted quota',
-    streams: true,
+    hows: STREAMS_TOO,
     refusal: 'quota_exhausted',
     attempts: once,
     by: 'latchkey',
@@ -159,7 +170,7 @@ export const SDK_CASES: readonly SdkCase[] = [
   },
   {
     name: 'a store that does not answer',
-    streams: true,
+    hows: STREAMS_TOO,
     refusal: 'store_unavailable',
     attempts: again,
     by: 'script',
@@ -167,7 +178,7 @@ export const SDK_CASES: readonly SdkCase[] = [
   },
   {
     name: 'a store that answers the second time',
-    streams: true,
+    hows: STREAMS_TOO,
     refusal: undefined,
     first: 'store_unavailable',
     attempts: once + 1,
@@ -188,5 +199,5 @@ export const SDK_CASES: readonly SdkCase[] = [
     by: 'script',
     decide: fails(() => new Error('a bug')),
   },
-  { name: 'no Latchkey', streams: true, refusal: 'latchkey_unavailable', attempts: again, by: 'nobody' },
+  { name: 'no Latchkey', hows: STREAMS_TOO, refusal: 'latchkey_unavailable', attempts: again, by: 'nobody' },
 ]

@@ -1,19 +1,27 @@
 // Which client meets which case, and what must come of it.
 import type { DenyReason } from '../../src/check/decision.ts'
 import { REASONS } from '../../src/check/decision.ts'
-import type { SdkCall } from './sdk-call.ts'
+import type { How } from './sdk-call.ts'
 import type { SdkCase } from './sdk-cases.ts'
 import { SDK_CASES } from './sdk-cases.ts'
 import type { Api, SdkClient } from './sdk-clients.ts'
 import { SDK_CLIENTS } from './sdk-clients.ts'
 
-export type SdkTrial = Readonly<{ client: SdkClient; one: SdkCase; how: SdkCall['how'] }>
+export type SdkTrial = Readonly<{ client: SdkClient; one: SdkCase; how: How }>
 
 export const nameOf = ({ client, one, how }: SdkTrial): string =>
   `${client.sdk} ${client.client}${client.retries === 'by status' ? ' told to retry' : ''}, ${how}: ${one.name}`
 
-const howsOf = ({ streams }: SdkCase): readonly SdkCall['how'][] =>
-  streams === true ? ['whole', 'stream'] : ['whole']
+const howsOf = ({ hows = ['whole'] }: SdkCase, { api }: SdkClient): readonly How[] =>
+  hows.filter((how) => !LACKS[api].includes(how))
+
+/** What an SDK has no method for, or Azure's deployments no path. */
+const LACKS: Readonly<Record<Api, readonly How[]>> = {
+  openai: ['tokens'],
+  azure: ['tokens', 'models'],
+  anthropic: ['embedding'],
+  google: [],
+}
 
 const concerns = ({ modelInBody, first }: SdkCase, { api, retries }: SdkClient): boolean =>
   (modelInBody === undefined || api === 'openai' || api === 'anthropic') &&
@@ -22,7 +30,7 @@ const concerns = ({ modelInBody, first }: SdkCase, { api, retries }: SdkClient):
 
 export const SDK_TRIALS: readonly SdkTrial[] = SDK_CLIENTS.flatMap((client) =>
   SDK_CASES.filter((one) => concerns(one, client)).flatMap((one) =>
-    howsOf(one).map((how) => ({ client, one, how })),
+    howsOf(one, client).map((how) => ({ client, one, how })),
   ),
 )
 

@@ -4,7 +4,7 @@ import type { EnvoyRig } from '../support/envoy-rig.ts'
 import { startEnvoyRig } from '../support/envoy-rig.ts'
 import { javascriptSdks } from './javascript-sdks.ts'
 import { startPythonSdk } from './python-sdk.ts'
-import { startScriptedServer } from './scripted-server.ts'
+import { PATIENCE_S, startScriptedServer } from './scripted-server.ts'
 import type { SdkCall, SdkOutcome, SdkRunner } from './sdk-call.ts'
 import { CASE_HEADER } from './sdk-call.ts'
 import type { Arranged, SdkCase } from './sdk-cases.ts'
@@ -21,7 +21,7 @@ export const runTrials = async (
   version: string,
   trials: readonly SdkTrial[],
 ): Promise<ReadonlyMap<string, SdkResult>> => {
-  const rig = await startEnvoyRig({ version, change: logTheCase })
+  const rig = await startEnvoyRig({ version, change, settings: PATIENT })
   const runners = startSdks()
   const script = await startScriptedServer()
   try {
@@ -49,6 +49,8 @@ export const runTrials = async (
   }
 }
 
+const PATIENT = { check_timeout: `${PATIENCE_S}s`, retry_horizon: `${2 * PATIENCE_S}s` }
+
 const startSdks = (): Readonly<Record<SdkClient['sdk'], SdkRunner>> => ({
   JavaScript: javascriptSdks,
   'openai.py': startPythonSdk('openai'),
@@ -75,8 +77,11 @@ const callsOf = async (rig: EnvoyRig): Promise<(trial: SdkTrial) => SdkCall> => 
   })
 }
 
-const logTheCase = (document: Document): void => {
+const change = (document: Document): void => {
   const manager = ['static_resources', 'listeners', 0, 'filter_chains', 0, 'filters', 0, 'typed_config']
+  const service = [...manager, 'http_filters', 0, 'typed_config', 'grpc_service']
+  document.setIn([...service, 'timeout'], `${PATIENCE_S}s`)
+  document.setIn([...service, 'retry_policy', 'retry_back_off', 'max_interval'], `${PATIENCE_S}s`)
   const format = [...manager, 'access_log', 0, 'typed_config', 'log_format', 'json_format']
   document.setIn([...format, 'sdk_case'], `%REQ(${CASE_HEADER})%`)
 }

@@ -1,6 +1,6 @@
 // Keys at the command line: each secret is printed by the one command that makes it, and by nothing else, whatever goes wrong.
 
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -80,6 +80,8 @@ const ASKS: readonly (readonly [name: string, args: (secret: string, id: string)
     'explain of a model that is not',
     (secret, id) => ['explain', '--key', id, '--path', '/v1/embeddings', '--model', secret],
   ],
+  ['rotate', (_, id) => ['keys', 'rotate', id, '--json']],
+  ['expiring', () => ['keys', 'expiring', '--json']],
   ['revoke', (_, id) => ['keys', 'revoke', id, '--json']],
 ]
 
@@ -104,6 +106,36 @@ describe('what a command is asked of a key', () => {
   })
 })
 
+/** Where a file of keys says it in the wrong column, and where it says it in the right one with something else wrong. */
+const FILES: readonly ((secret: string) => Readonly<Record<string, unknown>>)[] = [
+  (secret) => ({ sha256: secret, name: 'x' }),
+  (secret) => ({ secret, name: ` ${secret}` }),
+  (secret) => ({ secret, name: 'x', [secret]: 1 }),
+  (secret) => ({ secret, name: 'x', owner: secret }),
+  (secret) => ({ secret, name: 'x', policies: [secret] }),
+  (secret) => ({ secret, name: 'x', limits: [secret], expires_at: secret }),
+]
+
+describe('a file of keys that cannot be imported', () => {
+  it.each(FILES.map((line) => [JSON.stringify(line('SECRET')), line] as const))(
+    '%s tells its faults without repeating a secret',
+    async (_, line) => {
+      const file = join(directory, 'keys.jsonl')
+      await writeFile(
+        file,
+        secrets
+          .slice(0, ASKED)
+          .map((secret) => JSON.stringify(line(secret)))
+          .join('\n'),
+      )
+      const { code, stdout, stderr } = await run('keys', 'import', file, '--create-owners')
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+      expect(stderr).toMatch(/line 1: /)
+      expect(sift(stderr)).toEqual([])
+    },
+  )
+})
+
 /** A secret where something else belongs. */
 const MISTAKES: readonly ((secret: string) => readonly string[])[] = [
   (secret) => [secret],
@@ -116,6 +148,13 @@ const MISTAKES: readonly ((secret: string) => readonly string[])[] = [
   (secret) => ['keys', 'update', secret],
   (secret) => ['keys', 'disable', secret],
   (secret) => ['keys', 'revoke', secret],
+  (secret) => ['keys', 'revoke', '--owner', secret],
+  (secret) => ['keys', 'rotate', secret],
+  (secret) => ['keys', 'rotate', 'key_x', '--grace', secret],
+  (secret) => ['keys', 'rotate', 'key_x', '--idempotency-key', secret],
+  (secret) => ['keys', 'expiring', '--owner', secret],
+  (secret) => ['keys', 'expiring', '--within', secret],
+  (secret) => ['keys', 'import', secret],
   (secret) => ['keys', 'create', '--name', ` ${secret}`],
   (secret) => ['keys', 'create', '--name', 'x', '--count', secret],
   (secret) => ['keys', 'create', '--name', 'x', '--limit', secret],

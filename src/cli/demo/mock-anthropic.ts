@@ -1,4 +1,4 @@
-// Answers like Anthropic's API: messages, whole and streamed.
+// Answers like Anthropic's API: messages, whole and streamed, and counts of tokens.
 
 import type { ChatRequest } from './chat-request.ts'
 import { readChatRequest, wordsOf } from './chat-request.ts'
@@ -6,6 +6,8 @@ import type { MockAnswer, ReceivedRequest } from './received-request.ts'
 
 export const anthropicAnswer = (request: ReceivedRequest): MockAnswer => {
   const path = request.path.split('?')[0] ?? ''
+  if (request.method === 'POST' && path === '/v1/messages/count_tokens')
+    return { status: 200, json: { input_tokens: wordsOf(readChatRequest(request).said).length } }
   if (request.method !== 'POST' || path !== '/v1/messages') {
     const error = { type: 'not_found_error', message: `the mock has nothing at ${request.method} ${path}` }
     return { status: 404, json: { type: 'error', error } }

@@ -75,7 +75,14 @@ const refuse = async (
   ]
   if (all.length > 0) throw new StateFaults(all)
   const inUse = [...references.conflicts, ...(await usedByKeys(tx, plan))]
-  if (inUse.length > 0) throw new Rejection('conflict', `nothing was changed: ${inUse.join('; ')}`)
+  if (inUse.length > 0) throw new Rejection('conflict', `nothing was changed: ${inWords(inUse)}`)
+}
+
+const MOST_TOLD = 20
+
+const inWords = (reasons: readonly string[]): string => {
+  const more = reasons.length - MOST_TOLD
+  return `${reasons.slice(0, MOST_TOLD).join('; ')}${more > 0 ? `; and ${more} more` : ''}`
 }
 
 const placeOf = ({ kind, name, field, entry }: StateFault): string => [kind, name, field, entry].join('\n')
