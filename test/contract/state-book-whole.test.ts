@@ -182,7 +182,7 @@ describeEveryStore('a thousand objects', (get, kind) => {
     const { policyBook, keyStore, ownerBook } = get().store
     await book().applyState(EMPTY, PRUNE)
     await ownerBook.createOwner('giver', NO_RULES)
-    const plain = { models: undefined, deniedModels: [], guardrails: [] }
+    const plain = { ...NO_POLICY_RULES, shadow: false }
     for (let round = 0; round < 8; round += 1) {
       const name = `given-${round}`
       await book().applyState({ ...EMPTY, owners: undefined, policies: [{ name, ...plain }] }, PRUNE)
