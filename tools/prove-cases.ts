@@ -151,7 +151,7 @@ export const CASES: readonly Case[] = [
   {
     name: 'rotation',
     guarantee:
-      '120 keys on each store rotated while both secrets are used: none refused over the grace, the old one by all after it',
+      '60 keys on each store rotated while both secrets are used: none refused over the grace, the old one by all after it',
     files: ['test/chaos/rotation.test.ts'],
   },
   {

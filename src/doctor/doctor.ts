@@ -10,6 +10,7 @@ import { examineEnvoy } from './envoy/examine-envoy.ts'
 import { examineStore } from './examine-store.ts'
 import type { Finding } from './finding.ts'
 import { fault, fine, skipped } from './finding.ts'
+import { examineAttestation } from './machine/attestation-check.ts'
 import { examineMemory, memoryBytes } from './machine/memory-check.ts'
 import { examinePorts } from './machine/port-checks.ts'
 import { examineSocket } from './machine/socket-checks.ts'
@@ -70,5 +71,6 @@ const examineMachine = async (config: Config, machine: typeof THIS_MACHINE): Pro
   ...(await examineSocket(config)),
   ...(await examinePorts(config)),
   ...(await examineTls(config, machine.nowMs())),
+  ...(await examineAttestation(config)),
   ...examineMemory(config, machine.memoryBytes()),
 ]

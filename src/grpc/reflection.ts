@@ -12,10 +12,8 @@ export const addReflection = (server: Server): void => {
     type: {},
     fileDescriptorProtos: filesIn(Buffer.from(FILE_DESCRIPTORS, 'base64')),
   }
-  new ReflectionService({ latchkey: described }, { services: SERVICES }).addToServer(server)
+  new ReflectionService({ latchkey: described }).addToServer(server)
 }
-
-const SERVICES = ['envoy.service.auth.v3.Authorization', 'grpc.health.v1.Health']
 
 /** A FileDescriptorSet is nothing but its field 1, once for each file. */
 const filesIn = (set: Uint8Array): Buffer[] => {

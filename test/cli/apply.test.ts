@@ -134,6 +134,11 @@ describe('on one store', () => {
     const { code, stdout, stderr } = await rig.latchkey('apply', '-f', path)
     expect({ code, stdout }).toEqual({ code: 64, stdout: '' })
     const told = stderr.split('\n').filter((line) => line.startsWith('  '))
+    // One that only the reader finds is as good as one that the store finds.
+    const unread = await file('unread.yaml', 'guardrails: [unread]\nmodles: []\n')
+    expect((await rig.latchkey('apply', '-f', unread)).stderr).toMatch(
+      /^latchkey: nothing was changed: .*:2: this file has no field "modles"/,
+    )
     expect(told.map((line) => line.replace(`  ${path}:`, '').replace(/[;,].*/, ''))).toEqual(FAULTS)
     expect((await rig.latchkey('export')).stdout).toBe(before)
   })

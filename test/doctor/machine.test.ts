@@ -189,6 +189,23 @@ describe('TLS files', () => {
   })
 })
 
+describe('the key of attestations', () => {
+  it('that cannot be read or used, or that everybody may read, is met', async () => {
+    const rig = await aDoctorRig()
+    const told = async (attestation_key_file: string) => rig.complaints({ attestation_key_file })
+    expect(await told(await rig.file('good.pem', certificate.keyPem))).toEqual([])
+    expect(await told(join(rig.directory, 'absent'))).toEqual([
+      expect.stringMatching(/^fault attestation_key: attestation_key_file cannot be read: ENOENT/),
+    ])
+    expect(await told(await rig.file('empty.pem', ''))).toEqual([
+      expect.stringMatching(/^fault attestation_key: .*neither PEM nor a JWK set/),
+    ])
+    expect(await told(await rig.file('open.pem', certificate.keyPem, 0o644))).toEqual([
+      expect.stringMatching(/^warning attestation_key: everybody .* may read/),
+    ])
+  })
+})
+
 describe('memory', () => {
   it('that the cache may outgrow is met', async () => {
     const rig = await aDoctorRig()

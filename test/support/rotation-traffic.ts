@@ -8,8 +8,8 @@ export type Using = 'old' | 'both' | 'new'
 
 export type SecretSeen = {
   admitted: number
-  /** Answers that are neither an Allow nor invalid_key too. */
-  refused: string[]
+  /** Answers that are no Allow, whatever they say; `atMs` is of Date.now(), when it arrived. */
+  refused: Readonly<{ reason: string; atMs: number }>[]
   /** Of performance.now(), when the last Allow arrived and the first refusal. */
   admittedAtMs: number | undefined
   refusedAtMs: number | undefined
@@ -63,7 +63,7 @@ export const startRotationTraffic = (clients: readonly CheckClient[], perSecond:
       seen.admittedAtMs = performance.now()
       if (seen.refusedAtMs !== undefined && sentMs > seen.refusedAtMs) seen.admittedAgain += 1
     } else {
-      seen.refused.push(reason)
+      seen.refused.push({ reason, atMs: Date.now() })
       seen.refusedAtMs ??= performance.now()
     }
   }
