@@ -210,7 +210,7 @@ describe('explain', () => {
       'gpt-4o-pro',
     )
     expect(stdout).toMatch(/^STEP +PASSED +BECAUSE\n/)
-    expect(stdout).toMatch(/\npolicy +NO +model_not_allowed: /)
+    expect(stdout).toMatch(/\nmodel +NO +model_not_allowed: /)
     expect(stdout).toMatch(/\n\ndeny model_not_allowed: [^\n]+\n$/)
     expect(stdout).not.toContain(secret)
   })
