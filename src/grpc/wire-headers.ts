@@ -28,8 +28,9 @@ class NotedHeaders implements WireHeaders {
   // oxlint-disable-next-line unicorn/no-new-array -- filling it would cost what the room saves
   private readonly noted = new Array<number>(USUAL_LINES)
   private size = 0
-  /** A bit for each length of a short line's name, by its last five bits: most names that are asked for are not there. */
-  private lengths = 0
+  /** Bits for the names of short lines, by length and first byte, and by length and last: most names that are asked for are not there. */
+  private heads = 0
+  private tails = 0
   private others: WireLine[] | undefined
 
   constructor(bytes: Buffer, form: LineForm) {
@@ -46,11 +47,15 @@ class NotedHeaders implements WireHeaders {
     const end = at < SHORT_LINES_END ? shortLineEnd(cursor.bytes, at, this.form) : 0
     if (end > 0) {
       cursor.at = end
-      const nameLength = shortNameLength(cursor.bytes, at)
+      const { bytes } = cursor
+      const nameLength = shortNameLength(bytes, at)
+      const nameFrom = shortNameFrom(at)
       this.noted[this.size] = (at << NAME_LENGTH_BITS) | nameLength
-      this.lengths |= 1 << nameLength
+      this.heads |= bitOf(nameLength, bytes[nameFrom] ?? 0)
+      this.tails |= bitOf(nameLength, bytes[nameFrom + nameLength - 1] ?? 0)
     } else {
-      this.lengths = EVERY_LENGTH
+      this.heads = EVERY_BIT
+      this.tails = EVERY_BIT
       this.others ??= []
       this.noted[this.size] = -this.others.push(readLine(cursor, this.form))
     }
@@ -77,9 +82,8 @@ class NotedHeaders implements WireHeaders {
   /** Pseudo-headers are no headers. */
   private first(name: string): number {
     if (name.startsWith(':')) return -1
-    let lengths = 1 << name.length
-    for (let longer = longestOf(name); longer > name.length; longer -= 2) lengths |= 1 << longer
-    return (this.lengths & lengths) === 0 ? -1 : this.find(name, 0)
+    const { heads, tails } = soughtFor(name)
+    return (this.heads & heads) === 0 || (this.tails & tails) === 0 ? -1 : this.find(name, 0)
   }
 
   private all(name: string): readonly number[] {
@@ -101,7 +105,7 @@ class NotedHeaders implements WireHeaders {
   /** The first from `start` on, or -1. */
   private find(name: string, start: number): number {
     const { bytes, noted, size } = this
-    const longest = longestOf(name)
+    const { longest } = soughtFor(name)
     for (let index = start; index < size; index += 1) {
       const note = noted[index] ?? 0
       if (note >= 0) {
@@ -130,7 +134,33 @@ class NotedHeaders implements WireHeaders {
   }
 }
 
-const EVERY_LENGTH = -1
+const EVERY_BIT = -1
+
+/** The case of a letter is left out. */
+const bitOf = (length: number, byte: number): number => 1 << (length * 5 + (byte & 0x1f))
+
+/** What to look for, worked out once for each name: those that are asked for are fixed when the program starts. */
+type Sought = Readonly<{ heads: number; tails: number; longest: number }>
+
+const soughtFor = (name: string): Sought => sought.get(name) ?? learn(name)
+
+const sought = new Map<string, Sought>()
+
+const learn = (name: string): Sought => {
+  const longest = longestOf(name)
+  let heads = 0
+  let tails = 0
+  for (let length = name.length; length <= longest; length += 2) {
+    heads |= bitOf(length, name.charCodeAt(0))
+    tails |= bitOf(length, name.charCodeAt(name.length - 1))
+    if (name.startsWith('k')) heads |= bitOf(length, KELVIN_BYTES[0])
+    if (name.endsWith('k')) tails |= bitOf(length, KELVIN_BYTES[2])
+  }
+  // A line without a name has no byte of its own.
+  const found = name === '' ? { heads: EVERY_BIT, tails: EVERY_BIT, longest } : { heads, tails, longest }
+  sought.set(name, found)
+  return found
+}
 
 /** A short name has less than 128 bytes, and both numbers together stay small enough to need no memory of their own. */
 const NAME_LENGTH_BITS = 7
@@ -142,7 +172,7 @@ const NO_LINE: WireLine = { nameFrom: 0, nameTo: 0, valueFrom: 0, valueTo: 0, is
 /** Room from the start: to grow costs more than to read. */
 const USUAL_LINES = 32
 
-const KELVIN_BYTES = [0xe2, 0x84, 0xaa]
+const KELVIN_BYTES = [0xe2, 0x84, 0xaa] as const
 
 /** Bytes that this name may have come in: each k may have been the Kelvin sign, which is two bytes longer. */
 const longestOf = (name: string): number => {
