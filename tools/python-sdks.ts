@@ -21,7 +21,8 @@ export const ensurePythonSdks = (): string => {
   try {
     // Into a folder, so that neither venv nor the right to change the system's own packages is needed.
     const install = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--target', scratch]
-    const { status, stderr } = python([...install, '--requirement', REQUIREMENTS])
+    // What is not pinned there would be another version tomorrow, so nothing else is installed.
+    const { status, stderr } = python([...install, '--no-deps', '--requirement', REQUIREMENTS])
     if (status !== 0) throw new Error(`pip could not install the Python SDKs: ${lastLine(stderr)} ${ADVICE}`)
     keep(scratch, path)
   } finally {
@@ -33,8 +34,8 @@ export const ensurePythonSdks = (): string => {
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
 const REQUIREMENTS = join(ROOT, 'test', 'sdks', 'requirements.txt')
 const CACHE = join(ROOT, '.cache', 'python-sdks')
-const ADVICE = 'Try: python3 -m pip download --dest /tmp --requirement test/sdks/requirements.txt'
-const OLDEST = 10
+const ADVICE = 'Try: python3 -m pip download --no-deps --dest /tmp --requirement test/sdks/requirements.txt'
+const OLDEST = 11
 
 /** Compiled wheels are of one version of Python, so it is part of the folder's name. */
 const pythonVersion = (): string => {

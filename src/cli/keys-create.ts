@@ -12,7 +12,7 @@ import { parseInstant } from './instant.ts'
 import { keyRow } from './key-row.ts'
 import type { LabelFlags } from './labels.ts'
 import { labelOption, labelsOf } from './labels.ts'
-import { parseLimit } from './limit-text.ts'
+import { formatLimit, parseLimit } from './limit-text.ts'
 import { toJson } from './print.ts'
 import type { RulesFlags } from './rules-options.ts'
 import { addRulesOptions, repeatable, rulesOf } from './rules-options.ts'
@@ -68,7 +68,8 @@ const createKeys = async (flags: Flags, { output }: CommandContext, open: OpenSt
     const secret = minted[index]
     if (flags.json === true) {
       const { id, ...rest } = keyRow(record, owners, clock.now())
-      output.line(toJson({ id, secret, ...rest }))
+      // Limits as `keys import` reads them: a key that is taken elsewhere keeps them.
+      output.line(toJson({ id, secret, ...rest, limits: common.limits.map(formatLimit) }))
     } else {
       output.note(
         `created ${record.id} (${record.name}) for ${record.ownerPath}; its secret, shown only now:`,

@@ -48,6 +48,13 @@ describe('in the format latchkey', () => {
         owner: 'acme/search',
         models: ['gpt-*'],
         denied_models: ['gpt-5'],
+        paths: ['POST /v1/*'],
+        denied_paths: ['/v1/files*'],
+        networks: ['10.0.0.0/8', '2001:db8::/32'],
+        denied_networks: ['10.9.0.0/16'],
+        hours: ['Mon-Fri 08:00-18:00@Europe/Berlin'],
+        labels: { team: 'search' },
+        shadow: true,
         guardrails: ['mask'],
         not_before: '2026-01-01T00:00:00Z',
         expires_at: '2999-01-01T00:00:00Z',
@@ -123,6 +130,7 @@ describe('in the format latchkey', () => {
       { secret: 'not-in-a-format', name: 'x' },
       { ...good, disabled: 'perhaps' },
       { ...good, fail_mode: 'ajar' },
+      { ...good, shadow: 'perhaps', labels: ['team'], networks: '10.0.0.0/8', hours: 8 },
     ]
     const { code, stdout, stderr } = await importing(wrong.map((line) => JSON.stringify(line)).join('\n'), [])
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
@@ -137,11 +145,50 @@ describe('in the format latchkey', () => {
       'line 8: key_formats has no format for its secret',
       'line 9: disabled must be true or false',
       'line 10: fail_mode must be open or closed',
+      'line 11: networks must be a list of texts',
+      'line 11: hours must be a list of texts',
+      'line 11: shadow must be true or false',
+      'line 11: labels must be an object of texts',
     ])
-    expect(stderr).toMatch(/\nlatchkey: 9 faults; nothing was imported\n$/)
+    expect(stderr).toMatch(/\nlatchkey: 13 faults; nothing was imported\n$/)
     const twice = await importing(`${JSON.stringify(good)}\n${JSON.stringify(good)}`, ['--create-owners'])
     expect(twice.stderr).toContain('line 2: its secret stands in the file before\n')
     expect(await list()).toEqual([])
+  })
+
+  test('a network, an hour, a path or a label that is none is told by its line', async () => {
+    const wrong = [
+      { networks: ['10.0.0.1/8'] },
+      { denied_networks: ['10.0.0.0/33'] },
+      { hours: ['25:00-26:00'] },
+      { paths: ['no path'] },
+      { denied_paths: [''] },
+      { labels: { 'A b': 'x' } },
+    ].map((more, index) => JSON.stringify({ name: 'x', sha256: sha256(String(index)), ...more }))
+    const { code, stderr } = await importing(wrong.join('\n'), ['--create-owners'])
+    expect(code).toBe(1)
+    expect(stderr.match(/^line \d(?=: .+)/gm)).toEqual(wrong.map((_, index) => `line ${index + 1}`))
+    expect(await list()).toEqual([])
+  })
+
+  test('in CSV the restrictions and labels are JSON in their cells', async () => {
+    const rows = [
+      'sha256,name,networks,hours,paths,labels,shadow',
+      `${sha256('a')},one,"[""10.0.0.0/8""]",{08:00-18:00},"[""/v1/*""]","{""team"":""search""}",t`,
+      `${sha256('b')},none,[],[],[],{},`,
+      `${sha256('c')},all,,,,,`,
+    ]
+    expect(await importing(rows.join('\n'), ['--create-owners'])).toMatchObject({ code: 0 })
+    const keys = new Map((await list()).map((key) => [key['name'], key]))
+    expect(keys.get('one')).toMatchObject({
+      networks: ['10.0.0.0/8'],
+      hours: ['08:00-18:00'],
+      paths: ['/v1/*'],
+      labels: { team: 'search' },
+      shadow: true,
+    })
+    expect(keys.get('none')).toMatchObject({ networks: [], hours: [], paths: [], labels: {}, shadow: false })
+    expect(keys.get('all')).toMatchObject({ networks: null, hours: null, paths: null, shadow: false })
   })
 
   test('a revoked key is not restored by importing it', async () => {

@@ -71,6 +71,7 @@ describe('keys create', () => {
         labels: { env: 'prod', team: 'search' },
         policies: ['chat'],
         guardrails: ['pii-mask'],
+        limits: ['requests=10000/day@Europe/Berlin', 'requests=5/minute'],
       })
     }
     const shown = await rig.json('keys', 'show', String(keys[2]?.id))
@@ -161,7 +162,7 @@ describe('keys, once they exist', () => {
     )
     const id = String(key.id)
     const update = (...args: readonly string[]) => rig.json('keys', 'update', id, ...args)
-    const { secret: _, ...kept } = key
+    const { secret: _, limits: __, ...kept } = key
     expect(await update('--name', 'v')).toEqual({ ...kept, name: 'v' })
     expect(await update('--model', 'c', '--model', 'd')).toMatchObject({
       models: ['c', 'd'],

@@ -2,6 +2,7 @@
 import { Rejection } from '../../kernel/failure.ts'
 import { parseOwnerPath } from '../../kernel/name.ts'
 import type { KeyDraft } from '../../keys/key-book.ts'
+import { parseLabels } from './labels-input.ts'
 import { parseLimit } from './limit-input.ts'
 import { parseRules } from './rules-input.ts'
 
@@ -19,6 +20,7 @@ export const parseDraft = (draft: KeyDraft): KeyDraft => {
     throw new Rejection('invalid', 'a hint is at most 16 visible ASCII characters')
   if (draft.limits.length > MAX_LIMITS)
     throw new Rejection('invalid', `a key has at most ${MAX_LIMITS} limits`)
+  parseLabels(draft.labels ?? {})
   return { ...draft, rules: parseRules(draft.rules), limits: draft.limits.map(parseLimit) }
 }
 

@@ -11,11 +11,16 @@ const VALUE = /^[\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]{1,63}$/
 
 /** null for none. */
 export const labelsToColumn = (labels: Labels): string | null => {
-  const entries = Object.entries(labels).toSorted(([a], [b]) => (a < b ? -1 : 1))
+  const entries = Object.entries(parseLabels(labels)).toSorted(([a], [b]) => (a < b ? -1 : 1))
+  return entries.length === 0 ? null : JSON.stringify(Object.fromEntries(entries))
+}
+
+export const parseLabels = (labels: Labels): Labels => {
+  const entries = Object.entries(labels)
   if (entries.length > MAX_LABELS)
     throw new Rejection('invalid', `there are ${entries.length} labels, more than ${MAX_LABELS}`)
   for (const [name, value] of entries) parseLabel(name, value)
-  return entries.length === 0 ? null : JSON.stringify(Object.fromEntries(entries))
+  return labels
 }
 
 export const parseLabel = (name: string, value: string): void => {
