@@ -10,7 +10,7 @@ import type { AuthRequest } from './auth-request.ts'
 import type { Deny, Listing } from './decision.ts'
 import { deny, isDeny } from './decision.ts'
 import type { ModelPath } from './model-path.ts'
-import { modelPathOf } from './model-path.ts'
+import { isBodyPath, mayNameModel, modelPathOf } from './model-path.ts'
 import { quoted } from './quoted.ts'
 import { observeModel, requireModel } from './request-model.ts'
 import { resourcePathOf } from './resource-path.ts'
@@ -90,7 +90,8 @@ const admitUnder = (
 
 /**
  * Under a rule about models only paths that name one pass, and those that a rule about paths admits: without a model where it names the
- * path itself, or nothing is sent; where only a star admits the path, the body must name one all the same.
+ * path itself, or nothing is sent; where only a star admits the path, the body must name one all the same. What an upstream may take for
+ * another request to a model is none of these, nor is a change of protocols that nobody named.
  */
 const modelDemand = (
   { request, path }: Asked,
@@ -98,14 +99,23 @@ const modelDemand = (
 ): 'required' | 'observed' | 'other_path' => {
   if (!needsModel) return 'observed'
   if (path !== undefined) return 'required'
-  const { method } = request
   const paths = restrictions?.paths
   if (paths === undefined || paths.allowed.length === 0) return 'other_path'
-  const isFree = BODILESS.has(method) || namesPath(paths, { method, path: resourcePathOf(request.path) })
-  return isFree ? 'observed' : 'required'
+  const { method, headers } = request
+  const target = { method, path: resourcePathOf(request.path) }
+  const isNamed = namesPath(paths, target)
+  if (headers.has('upgrade')) return isNamed && method === 'GET' ? 'observed' : 'other_path'
+  if (sendsNothing(request)) return 'observed'
+  if (isBodyPath(target.path)) return 'required'
+  if (isNamed) return 'observed'
+  return mayNameModel(target.path) ? 'other_path' : 'required'
 }
 
 const BODILESS = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS'])
+
+/** A body that Envoy does not show is not complete. */
+const sendsNothing = ({ method, body, bodyComplete }: AuthRequest): boolean =>
+  BODILESS.has(method) && bodyComplete && body.length === 0
 
 /** Uncharged, with what can be told of it; but a guardrail that nobody runs keeps it out all the same. */
 const pass = (

@@ -28,6 +28,17 @@ export const modelPathOf = (
 
 const IN_BODY: ModelPath = { kind: 'body' }
 
+/** Whether bodies sent there name a model, whatever the method and however the path is spelt where a rule about paths let it through. */
+export const isBodyPath = (resource: string): boolean => {
+  const folded = resource.toLowerCase()
+  return BODY_PATHS.has(folded.endsWith('/') ? folded.slice(0, -1) : folded)
+}
+
+/** Whether an upstream may find a model in this path of a form that is not known here. */
+export const mayNameModel = (resource: string): boolean => MODEL_IN_PATH.test(resource)
+
+const MODEL_IN_PATH = /:|\/(?:models?|tunedModels|deployments|engines)\//i
+
 /** OpenAI's own paths, Azure's of the same form, and Google's that are made for OpenAI's SDKs. */
 const OPENAI_BASES = ['/v1', '/openai/v1', '/v1beta/openai']
 const OPENAI_PATHS = [

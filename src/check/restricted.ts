@@ -29,7 +29,9 @@ export const denyRestricted = (
 ): Deny | undefined => {
   const { paths, networks, hours } = restrictions
   if (paths !== undefined) {
-    const detail = pathRefusal(paths, { method: request.method, path: resourcePathOf(request.path) })
+    const detail =
+      ambiguousTarget(request) ??
+      pathRefusal(paths, { method: request.method, path: resourcePathOf(request.path) })
     if (detail !== undefined) return denyPath(request, key, detail)
     tell?.('path', () => `${request.method} ${resourcePathOf(request.path)} is admitted`)
   }
@@ -46,6 +48,20 @@ export const denyRestricted = (
     tell?.('hours', () => `${new Date(nowMs).toISOString()} is admitted`)
   }
   return undefined
+}
+
+/** By which some servers are told another method or path than the request has. */
+const OVERRIDES = [
+  'x-http-method-override',
+  'x-http-method',
+  'x-method-override',
+  'x-original-url',
+  'x-rewrite-url',
+]
+
+const ambiguousTarget = ({ headers }: AuthRequest): string | undefined => {
+  const name = OVERRIDES.find((header) => headers.has(header))
+  return name && `the header ${name} can name another method or path`
 }
 
 export const denyPath = ({ method, path }: AuthRequest, key: VirtualKey, detail?: string): Deny =>

@@ -62,8 +62,10 @@ const wallMinute = (zone: string, nowMs: number): number => {
 const parseDays = (text: string): ReadonlySet<number> | undefined => {
   const days = new Set<number>()
   for (const part of text.split(',')) {
-    const [first, last = first, ...rest] = part.split('-').map(dayOf)
-    if (first === undefined || last === undefined || rest.length > 0) return undefined
+    const ends = part.split('-').map(dayOf)
+    const [first] = ends
+    const last = ends.at(-1)
+    if (first === undefined || last === undefined || ends.length > 2) return undefined
     for (let day = first; ; day = (day + 1) % 7) {
       days.add(day)
       if (day === last) break

@@ -15,19 +15,50 @@ export const parseNetwork = (text: string): string | undefined => {
   return hasHostBits(address, family, Number(prefix)) ? undefined : `${address}/${prefix}`
 }
 
-/** Each entry as `parseNetwork` reads it; throws on another. An IPv4 address written as IPv6 is in its IPv4 network. */
+/**
+ * Each entry as `parseNetwork` reads it; throws on another. An IPv4 address written as IPv6 is that IPv4 address, in a network too, and in
+ * no wider network of IPv6: a BlockList has every IPv4 address in ::/0.
+ */
 export const networksOf = (list: readonly string[]): Networks => {
-  const blocks = new BlockList()
+  const ofIpv4 = new BlockList()
+  const ofIpv6 = new BlockList()
   for (const entry of list) {
     const parsed = parseNetwork(entry)
     if (parsed === undefined) throw new TypeError(`${JSON.stringify(entry)} is not a network`)
-    const [address = '', prefix] = parsed.split('/')
-    blocks.addSubnet(address, Number(prefix), familyOf(address))
+    const [address = '', bits] = parsed.split('/')
+    const prefix = Number(bits)
+    if (isIP(address) === 4) ofIpv4.addSubnet(address, prefix, 'ipv4')
+    else if (prefix >= 96 && MAPPED.check(address, 'ipv6'))
+      ofIpv4.addSubnet(mappedAddress(address), prefix - 96, 'ipv4')
+    else ofIpv6.addSubnet(address, prefix, 'ipv6')
   }
-  return { hold: (address) => isIP(address) !== 0 && blocks.check(address, familyOf(address)) }
+  return {
+    hold(address) {
+      const family = isIP(address)
+      if (family === 4) return ofIpv4.check(address, 'ipv4')
+      if (family === 0) return false
+      const bare = withoutZone(address)
+      return MAPPED.check(bare, 'ipv6') ? ofIpv4.check(bare, 'ipv6') : ofIpv6.check(bare, 'ipv6')
+    },
+  }
 }
 
-const familyOf = (address: string): 'ipv4' | 'ipv6' => (isIP(address) === 4 ? 'ipv4' : 'ipv6')
+/** IPv4 or IPv6, of the latter also with the zone of a link-local one. */
+export const isAddress = (text: string): boolean => isIP(text) !== 0
+
+const MAPPED = new BlockList()
+MAPPED.addSubnet('::ffff:0:0', 96, 'ipv6')
+
+const mappedAddress = (address: string): string =>
+  ipv6Groups(address)
+    .slice(6)
+    .flatMap((group) => [group >> 8, group & 255])
+    .join('.')
+
+const withoutZone = (address: string): string => {
+  const at = address.indexOf('%')
+  return at < 0 ? address : address.slice(0, at)
+}
 
 /** A network that is not written with its first address was meant otherwise than it reads. */
 const hasHostBits = (address: string, family: number, prefix: number): boolean => {

@@ -21,13 +21,13 @@ export const parsePathPattern = (text: string): PathPattern | undefined => {
 export const admitsTarget = (patterns: readonly PathPattern[], { method, path }: RequestTarget): boolean =>
   patterns.some((pattern) => isMethod(pattern, method) && matchesGlob(pattern.path, path))
 
-/** As some upstreams tell neither upper from lower case nor a path with a slash at its end from one without. */
+/** As some upstreams tell neither upper from lower case, in methods too, nor a path with a slash at its end from one without. */
 export const deniesTarget = (patterns: readonly PathPattern[], { method, path }: RequestTarget): boolean => {
   const folded = path.toLowerCase()
   const spellings = [folded, folded.endsWith('/') ? folded.slice(0, -1) : `${folded}/`]
   return patterns.some(
     (pattern) =>
-      isMethod(pattern, method) &&
+      isMethod(pattern, method.toUpperCase()) &&
       spellings.some((spelling) => matchesGlob(pattern.path.toLowerCase(), spelling)),
   )
 }
@@ -40,11 +40,11 @@ const isMethod = (pattern: PathPattern, method: string): boolean =>
   pattern.method === undefined || pattern.method === method
 
 /**
- * A path that servers read differently: dot and empty segments, a backslash, a semicolon, control bytes, and whatever is percent-encoded
- * although it need not be, or is a slash, a dot, a backslash or a percent sign. What a rule says of such a path may not be what happens.
- * https://www.rfc-editor.org/rfc/rfc3986#section-6.2.2
+ * A path that servers read differently: dot and empty segments, a semicolon, a byte that must not stand in a path unencoded, one that is
+ * percent-encoded although it need not be, or is a slash, a backslash, a percent sign, a control, or no part of UTF-8. So each path that is
+ * left has one spelling, and what a rule says of it is what happens. https://www.rfc-editor.org/rfc/rfc3986#section-6.2.2
  */
 export const isAmbiguousPath = (path: string): boolean => path === '' || AMBIGUOUS.test(path)
 
 const AMBIGUOUS =
-  /\/\/|\/\.{1,2}(?:\/|$)|[\\;#]|[^!-~]|^[^/]|%(?![0-9A-Fa-f]{2})|%(?:2[3def5]|3[0-9bf]|4[1-9a-f]|5[0-9acf]|6[1-9a-f]|7[0-9aef]|[01][0-9a-f])/i
+  /\/\/|\/\.{1,2}(?:\/|$)|[^a-z0-9\-._~!$&'()*+,=:@/%]|^[^/]|%(?![0-9a-f]{2})|%(?:[014][0-9a-f]|2[13-9a-f]|3[0-9abdf]|5[0-9acf]|6[1-9a-f]|7[0-9aef]|c[01]|f[5-9a-f])/i

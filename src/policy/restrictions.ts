@@ -2,7 +2,7 @@
 import type { Hours } from './hours.ts'
 import { isWithin, parseHours } from './hours.ts'
 import type { Networks } from './network.ts'
-import { networksOf } from './network.ts'
+import { isAddress, networksOf } from './network.ts'
 import type { PathPattern, RequestTarget } from './path-pattern.ts'
 import { admitsTarget, deniesTarget, isAmbiguousPath, namesTarget, parsePathPattern } from './path-pattern.ts'
 
@@ -92,12 +92,12 @@ export const pathRefusal = ({ allowed, denied }: PathRules, target: RequestTarge
   return deniesTarget(denied.rules, target) ? `paths deny ${inWords(denied)}` : undefined
 }
 
-/** An address that nobody can tell, undefined, is in no network, and may be in one that is denied. */
+/** An address that nobody can tell, undefined or no address at all, is in no network, and may be in one that is denied. */
 export const networkRefusal = (
   { allowed, denied }: NetworkRules,
   address: string | undefined,
 ): string | undefined => {
-  if (address === undefined) return 'the address of the client cannot be told'
+  if (address === undefined || !isAddress(address)) return 'the address of the client cannot be told'
   const missing = allowed.find(({ rules }) => !rules.hold(address))
   if (missing !== undefined) return `networks admit ${inWords(missing)}`
   return denied.rules.hold(address) ? `networks deny ${inWords(denied)}` : undefined
