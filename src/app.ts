@@ -21,7 +21,8 @@ import { startHealthListener } from './telemetry/health-listener.ts'
 import type { LogDestination } from './telemetry/log-destination.ts'
 import type { Logger } from './telemetry/logger.ts'
 import { createLogger } from './telemetry/logger.ts'
-import { startTelemetry, telemetryFromEnvironment } from './telemetry/telemetry.ts'
+import { startTelemetry } from './telemetry/telemetry.ts'
+import { telemetryFromEnvironment } from './telemetry/telemetry-environment.ts'
 import type { WorkerSeat } from './workers/worker-seat.ts'
 
 export type App = Readonly<{
@@ -75,7 +76,10 @@ const start = async (
   const wanted = telemetryFromEnvironment(config.otelEnvironment)
   // Where nothing listens, nobody can ask for the page; that of a worker is asked for by the first of them.
   const canBeAsked = config.healthListen !== undefined || seat !== undefined
-  const telemetry = await startTelemetry({ version, ...wanted, metrics: wanted.metrics && canBeAsked }, log)
+  const telemetry = await startTelemetry(
+    { version, worker: seat?.index, ...wanted, metrics: wanted.metrics && canBeAsked },
+    log,
+  )
   lifecycle.onClose('telemetry', telemetry.close)
 
   const chargeMetrics = createChargeMetrics(log)

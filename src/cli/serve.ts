@@ -33,6 +33,9 @@ export const addServe = (program: Command): void => {
   })
 }
 
+/** For what is written and still on its way into a pipe. */
+const LAST_WORDS_MS = 500
+
 const serveAlone = async (config: Config, seat?: WorkerSeat): Promise<void> => {
   // Loaded late: other commands need neither gRPC nor OpenTelemetry, and start in half the time.
   const { startApp } = await import('../app.ts')
@@ -44,6 +47,8 @@ const serveAlone = async (config: Config, seat?: WorkerSeat): Promise<void> => {
     if (app === undefined) process.exit(0)
     await asked
     await app.stop()
+    // Left open is at most a request to a collector that does not answer: nobody waits for it any more.
+    setTimeout(() => process.exit(), LAST_WORDS_MS).unref()
   } finally {
     stop.dispose()
   }

@@ -39,5 +39,5 @@ export const createClock = (): DatabaseClock => {
   }
 }
 
-/** This machine's wall clock, for deadlines that arrive as an instant of it. Nothing else may be compared with it. */
+/** This machine's wall clock, for deadlines that arrive as an instant of it, and to stamp what is measured. Nothing else may be compared with it. */
 export const machineNowMs = (): number => Date.now()

@@ -21,13 +21,16 @@ export const startOtlpSink = (
   certificate: Certificate | undefined,
 ): Promise<OtlpSink> => (protocol === 'grpc' ? startGrpcSink(certificate) : startHttpSink(certificate))
 
-const EXPORT_PATH = '/opentelemetry.proto.collector.trace.v1.TraceService/Export'
+const EXPORT_PATHS = [
+  '/opentelemetry.proto.collector.trace.v1.TraceService/Export',
+  '/opentelemetry.proto.collector.metrics.v1.MetricsService/Export',
+]
 
 const asTheyCome = (bytes: Buffer): Buffer => bytes
 
-const TRACES: ServiceDefinition = {
+const serviceAt = (path: string): ServiceDefinition => ({
   export: {
-    path: EXPORT_PATH,
+    path,
     requestStream: false,
     responseStream: false,
     requestDeserialize: asTheyCome,
@@ -35,20 +38,21 @@ const TRACES: ServiceDefinition = {
     responseDeserialize: asTheyCome,
     responseSerialize: asTheyCome,
   },
-}
+})
 
 const startGrpcSink = async (certificate: Certificate | undefined): Promise<OtlpSink> => {
   const sent: Sent[] = []
   const server = new Server()
-  server.addService(TRACES, {
-    export: (
-      call: { request: Buffer; metadata: { getMap(): Record<string, unknown> } },
-      answer: (error: null, value: Buffer) => void,
-    ) => {
-      sent.push({ headers: call.metadata.getMap(), path: EXPORT_PATH, body: call.request })
-      answer(null, Buffer.alloc(0))
-    },
-  })
+  for (const path of EXPORT_PATHS)
+    server.addService(serviceAt(path), {
+      export: (
+        call: { request: Buffer; metadata: { getMap(): Record<string, unknown> } },
+        answer: (error: null, value: Buffer) => void,
+      ) => {
+        sent.push({ headers: call.metadata.getMap(), path, body: call.request })
+        answer(null, Buffer.alloc(0))
+      },
+    })
   const credentials =
     certificate === undefined
       ? ServerCredentials.createInsecure()

@@ -4,7 +4,9 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
-import { telemetryFromEnvironment } from '../../src/telemetry/telemetry.ts'
+import { telemetryFromEnvironment } from '../../src/telemetry/telemetry-environment.ts'
+
+const BY_DEFAULT = { protocol: 'http/protobuf', intervalMs: 60_000, timeoutMs: 30_000 }
 
 it.each([
   [{}, { traces: false, metrics: true, serviceName: 'latchkey' }],
@@ -25,8 +27,58 @@ it.each([
   [{ OTEL_SERVICE_NAME: 'gateway' }, { serviceName: undefined }],
   [{ OTEL_RESOURCE_ATTRIBUTES: 'a=b, service.name=gateway' }, { serviceName: undefined }],
   [{ OTEL_RESOURCE_ATTRIBUTES: 'my.service.name=gateway' }, { serviceName: 'latchkey' }],
+  [{ OTEL_RESOURCE_ATTRIBUTES: 'a=b,service.instance.id=pod-7' }, { instanceId: 'pod-7' }],
+  [{}, { otlpMetrics: undefined, instanceId: undefined, warnings: [] }],
+  [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318' }, { otlpMetrics: undefined }],
+  [{ OTEL_METRICS_EXPORTER: 'otlp' }, { otlpMetrics: BY_DEFAULT, metrics: true, traces: false }],
+  [{ OTEL_METRICS_EXPORTER: 'prometheus, otlp' }, { otlpMetrics: BY_DEFAULT, warnings: [] }],
+  [{ OTEL_METRICS_EXPORTER: 'prometheus' }, { otlpMetrics: undefined, warnings: [] }],
+  [{ OTEL_METRICS_EXPORTER: 'none,otlp' }, { otlpMetrics: undefined }],
+  [{ OTEL_METRICS_EXPORTER: 'otlp', OTEL_SDK_DISABLED: 'true' }, { otlpMetrics: undefined }],
+  [{ OTEL_METRICS_EXPORTER: 'otlp', OTEL_CONFIG_FILE: 'sdk.yaml' }, { otlpMetrics: undefined }],
+  [{ OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: 'http://c:4318' }, { otlpMetrics: BY_DEFAULT }],
+  [
+    { OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: 'http://c:4318', OTEL_METRICS_EXPORTER: 'none' },
+    { otlpMetrics: undefined },
+  ],
+  [
+    { OTEL_METRICS_EXPORTER: 'otlp', OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' },
+    { otlpMetrics: { protocol: 'grpc' } },
+  ],
+  [
+    {
+      OTEL_METRICS_EXPORTER: 'otlp',
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
+      OTEL_EXPORTER_OTLP_METRICS_PROTOCOL: 'http/json',
+    },
+    { otlpMetrics: { protocol: 'http/json' } },
+  ],
+  [
+    { OTEL_METRICS_EXPORTER: 'otlp', OTEL_METRIC_EXPORT_INTERVAL: '5000' },
+    { otlpMetrics: { intervalMs: 5_000, timeoutMs: 5_000 } },
+  ],
+  [
+    {
+      OTEL_METRICS_EXPORTER: 'otlp',
+      OTEL_METRIC_EXPORT_INTERVAL: '5000',
+      OTEL_METRIC_EXPORT_TIMEOUT: '400',
+    },
+    { otlpMetrics: { intervalMs: 5_000, timeoutMs: 400 } },
+  ],
 ])('the environment %j asks for %j', (environment, expected) => {
   expect(telemetryFromEnvironment(environment)).toMatchObject(expected)
+})
+
+it.each([
+  [{ OTEL_METRICS_EXPORTER: 'console' }, 'console', undefined],
+  [{ OTEL_METRICS_EXPORTER: 'otlp', OTEL_EXPORTER_OTLP_PROTOCOL: 'thrift' }, 'thrift', BY_DEFAULT],
+  [{ OTEL_METRICS_EXPORTER: 'otlp', OTEL_METRIC_EXPORT_INTERVAL: '1m' }, 'INTERVAL', BY_DEFAULT],
+  [{ OTEL_METRICS_EXPORTER: 'otlp', OTEL_METRIC_EXPORT_INTERVAL: '0' }, 'INTERVAL', BY_DEFAULT],
+  [{ OTEL_METRICS_EXPORTER: 'otlp', OTEL_METRIC_EXPORT_TIMEOUT: '9999999999' }, 'TIMEOUT', BY_DEFAULT],
+])('of %j it is told that there is no such %s, and the usual is done', (environment, word, otlpMetrics) => {
+  const wanted = telemetryFromEnvironment(environment)
+  expect(wanted.warnings).toEqual([expect.stringContaining(word)])
+  expect(wanted.otlpMetrics).toEqual(otlpMetrics)
 })
 
 /** In a process of its own. Tells the packages that it loaded, once everything is closed. */
