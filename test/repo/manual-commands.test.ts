@@ -40,7 +40,7 @@ describe('every command', () => {
   it.each(Object.keys(RUN_PAGES))('of %s does what it says, one after the other', async (page) => {
     const directory = await aDirectory()
     const store = `sqlite:${join(directory, 'store.db')}`
-    await writeFiles(directory, pageText(page))
+    await writeFiles(directory)
     for (const line of RUN_PAGES[page] ?? []) await run(line.split(' '), store)
     for (const block of typedBlocks(pageText(page))) {
       const put = await placeholders(block, directory, store)
@@ -116,8 +116,8 @@ const placeholders = async (block: readonly Typed[], directory: string, store: s
 const KEYS = { name: 'moved', sha256: 'a'.repeat(64), owner: 'acme', limits: ['requests=100/day'] }
 const TOKENS = `token,key_alias,team_id,max_budget\n${'b'.repeat(64)},ann,ops,5\n`
 
-const writeFiles = async (directory: string, page: string): Promise<void> => {
-  const [yaml = ''] = yamlBlocks(page)
+const writeFiles = async (directory: string): Promise<void> => {
+  const [yaml = ''] = yamlBlocks(pageText('docs/as-code.md'))
   await writeFile(join(directory, 'latchkey.yaml'), yaml)
   await writeFile(join(directory, 'keys.jsonl'), JSON.stringify(KEYS))
   await writeFile(join(directory, 'tokens.csv'), TOKENS)

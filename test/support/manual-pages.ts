@@ -27,6 +27,9 @@ export const typedBlocks = (page: string): readonly (readonly Typed[])[] =>
 
 export const yamlBlocks = (page: string): readonly string[] => blocksIn(page, /^yaml$/)
 
+/** Blocks without a language: what a command prints. */
+export const outputBlocks = (page: string): readonly string[] => blocksIn(page, /^$/)
+
 /** Each code that stands in a sentence or a table. */
 export const inlineCode = (page: string): readonly string[] =>
   [...page.replace(FENCED, '').matchAll(/`([^`\n]+)`/g)].flatMap(([, code]) => code ?? [])
@@ -36,8 +39,8 @@ const FENCED = /^( *)```(\w*)\n([\s\S]*?)^ *```/gm
 const blocksIn = (page: string, language: RegExp): readonly string[] =>
   [...page.matchAll(FENCED)].flatMap(([, , name = '', text = '']) => (language.test(name) ? [text] : []))
 
-/** A prompt and variables may stand before it. Output of a command has no such line. */
-const COMMAND = /^\s*(?:\$ )?((?:[A-Z_]+=\S+ )*)(?:bin\/)?latchkey (?!\w*:)(.+)$/
+/** A prompt and variables may stand before it, and a variable may take what it prints. Output of a command has no such line. */
+const COMMAND = /^\s*(?:\$ )?((?:[A-Z_]+=\S+ )*)(?:[A-Z_]+=\$\()?(?:bin\/)?latchkey (?!\w*:)([^)]+)\)?$/
 
 const typedIn = (line: string): readonly Typed[] => {
   const [, variables = '', rest] = COMMAND.exec(line) ?? []
