@@ -80,6 +80,12 @@ export const CASES: readonly Case[] = [
     environment: { LATCHKEY_TEST_ENVOYS: 'all' },
   },
   {
+    name: 'fields',
+    guarantee:
+      'Every field that can be set, wherever it can be said: the value that admits, the one that refuses, and changes between them; on both stores, and through the oldest and the newest Envoy',
+    files: ['test/fields'],
+  },
+  {
     name: 'grpc-js-server',
     guarantee: 'The same server over grpc-js: Checks, errors, deadlines, drain, fuzz',
     files: [

@@ -1,0 +1,14 @@
+// Every field that can be set bites, in the running program on MariaDB.
+import { afterAll, beforeAll, test } from 'vitest'
+import { freshDatabase } from '../support/mariadb.ts'
+import { ROWS } from './field-table.ts'
+import type { World } from './field-world.ts'
+import { startGrpcWorld } from './field-world.ts'
+
+let world: World
+beforeAll(async () => {
+  world = await startGrpcWorld(await freshDatabase())
+})
+afterAll(() => world.close())
+
+test.each(ROWS)('$name', ({ run }) => run(world))
