@@ -5,15 +5,14 @@ import type { Model } from '../policy/model-catalogue.ts'
 import type { Requirements } from '../policy/policy.ts'
 import { admitsModel, requirementsOf } from '../policy/policy.ts'
 import type { Registry } from '../policy/registry.ts'
-import { namesPath } from '../policy/restrictions.ts'
 import type { AuthRequest } from './auth-request.ts'
 import type { Deny, Listing } from './decision.ts'
 import { deny, isDeny } from './decision.ts'
+import { modelDemand } from './model-demand.ts'
 import type { ModelPath } from './model-path.ts'
-import { isBodyPath, mayNameModel, modelPathOf } from './model-path.ts'
+import { modelPathOf } from './model-path.ts'
 import { quoted } from './quoted.ts'
 import { observeModel, requireModel } from './request-model.ts'
-import { resourcePathOf } from './resource-path.ts'
 import type { RestrictionDeps, Tell } from './restricted.ts'
 import { denyPath, denyRestricted } from './restricted.ts'
 import type { ShadowDeps } from './shadow.ts'
@@ -51,12 +50,11 @@ export const admit = (
   const asked = { request, known, path: modelPathOf(request) }
   const admitted = admitUnder(requirements, asked, deps, tell)
   if (isDeny(admitted))
-    return isShadowed(admitted, known.key, deps) ? pass(asked, requirements, admitted, deps) : admitted
-  if (requirements.shadow === undefined || admitted.outcome === 'listing') return admitted
+    return isShadowed(admitted, known.key, deps) ? pass(asked, requirements, admitted, deps, tell) : admitted
+  if (requirements.shadow === undefined) return admitted
   const wouldBe = admitUnder(requirements.shadow, asked, deps)
-  return isDeny(wouldBe) && mayShadow(wouldBe)
-    ? { ...admitted, charged: false, wouldDeny: wouldBe }
-    : admitted
+  if (!isDeny(wouldBe) || !mayShadow(wouldBe)) return admitted
+  return { ...admitted, ...(admitted.outcome === 'listing' ? {} : { charged: false }), wouldDeny: wouldBe }
 }
 
 type Asked = Readonly<{ request: AuthRequest; known: KnownKey; path: ModelPath | undefined }>
@@ -88,45 +86,24 @@ const admitUnder = (
   return guarded(request, known, requirements, { model, routed, charged: true }, tell)
 }
 
-/**
- * Under a rule about models only paths that name one pass, and those that a rule about paths admits: without a model where it names the
- * path itself, or nothing is sent; where only a star admits the path, the body must name one all the same. What an upstream may take for
- * another request to a model is none of these, nor is a change of protocols that nobody named.
- */
-const modelDemand = (
-  { request, path }: Asked,
-  { needsModel, restrictions }: Requirements,
-): 'required' | 'observed' | 'other_path' => {
-  if (!needsModel) return 'observed'
-  if (path !== undefined) return 'required'
-  const paths = restrictions?.paths
-  if (paths === undefined || paths.allowed.length === 0) return 'other_path'
-  const { method, headers } = request
-  const target = { method, path: resourcePathOf(request.path) }
-  const isNamed = namesPath(paths, target)
-  if (headers.has('upgrade')) return isNamed && method === 'GET' ? 'observed' : 'other_path'
-  if (sendsNothing(request)) return 'observed'
-  if (isBodyPath(target.path)) return 'required'
-  if (isNamed) return 'observed'
-  return mayNameModel(target.path) ? 'other_path' : 'required'
-}
-
-const BODILESS = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS'])
-
-/** A body that Envoy does not show is not complete. */
-const sendsNothing = ({ method, body, bodyComplete }: AuthRequest): boolean =>
-  BODILESS.has(method) && bodyComplete && body.length === 0
-
 /** Uncharged, with what can be told of it; but a guardrail that nobody runs keeps it out all the same. */
 const pass = (
   { request, known, path }: Asked,
   requirements: Requirements,
   wouldDeny: Deny,
   deps: AdmissionDeps,
-): Admission | Deny => {
+  tell?: Tell,
+): Admission | Listing | Deny => {
+  const { catalogue } = known.registry
+  if (path?.kind === 'listing' && !catalogue.isEmpty) {
+    const { model } = path
+    const models = catalogue.exactNames.filter((name) => admitsModel(requirements, name))
+    const listing = { outcome: 'listing', key: known.key, wouldDeny } as const
+    return model === undefined ? { ...listing, models } : { ...listing, models: [model], one: true }
+  }
   const { model } = path?.kind === 'listing' ? NO_MODEL : observeModel(request, path, deps.modelHeader)
-  const routed = model === undefined ? undefined : known.registry.catalogue.match(model)
-  const passed = guarded(request, known, requirements, { model, routed, charged: false })
+  const routed = model === undefined ? undefined : catalogue.match(model)
+  const passed = guarded(request, known, requirements, { model, routed, charged: false }, tell)
   return isDeny(passed) ? passed : { ...passed, wouldDeny }
 }
 

@@ -75,6 +75,8 @@ export type Listing = Readonly<{
   models: readonly string[]
   /** True when one model was asked for, not the list. */
   one?: boolean
+  /** As of an Allow. */
+  wouldDeny?: Deny
 }>
 
 export type Decision = Allow | Deny | Listing
@@ -89,6 +91,10 @@ export const deny = (
   message,
   ...more,
 })
+
+/** Shadow mode: what would have been answered instead. */
+export const wouldDenyOf = (decision: Decision): Deny | undefined =>
+  decision.outcome === 'deny' ? undefined : decision.wouldDeny
 
 /** Every step of a Check returns what the next one needs, or a Deny. */
 export const isDeny = (value: object): value is Deny => 'outcome' in value && value.outcome === 'deny'

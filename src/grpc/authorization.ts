@@ -3,6 +3,7 @@ import { context } from '@opentelemetry/api'
 import type { AuthRequest } from '../check/auth-request.ts'
 import { clientShapeOf } from '../check/client-shape.ts'
 import type { Decision } from '../check/decision.ts'
+import { wouldDenyOf } from '../check/decision.ts'
 import type { Call } from '../kernel/call.ts'
 import { createCall, onceWithinDeadline } from '../kernel/call.ts'
 import type { Clock } from '../kernel/clock.ts'
@@ -193,7 +194,7 @@ const replyTo = (
 
 const labelsOf = ({ decision }: CheckOutcome): Pick<CheckRecord, 'decision' | 'reason'> => {
   if (decision.outcome === 'deny') return { decision: 'deny', reason: decision.reason }
-  if (decision.outcome === 'allow' && decision.wouldDeny !== undefined)
-    return { decision: 'would_deny', reason: decision.wouldDeny.reason }
+  const wouldDeny = wouldDenyOf(decision)
+  if (wouldDeny !== undefined) return { decision: 'would_deny', reason: wouldDeny.reason }
   return { decision: decision.outcome, reason: 'none' }
 }

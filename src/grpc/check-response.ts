@@ -1,7 +1,7 @@
 // What is not an Allow to CheckResponse, through one builder that cannot leave the status unset: to Envoy an unset
 // one means allowed.
 import type { ClientShape, Decision, Deny, Listing } from '../check/decision.ts'
-import { REASONS } from '../check/decision.ts'
+import { REASONS, wouldDenyOf } from '../check/decision.ts'
 import { redacted } from '../kernel/redacted.ts'
 import { errorBody } from './error-body.ts'
 import type { DeniedHttpResponse } from './gen/envoy/service/auth/v3/external_auth.ts'
@@ -124,7 +124,7 @@ export const factsOf = (
   if (decision.outcome === 'deny') facts['reason'] = decision.reason
   if (stale) facts['stale'] = 'true'
   if (decision.outcome === 'allow' && decision.failedOpen) facts['fail_open'] = 'true'
-  if (decision.outcome === 'allow' && decision.wouldDeny !== undefined)
-    facts['would_deny'] = decision.wouldDeny.reason
+  const wouldDeny = wouldDenyOf(decision)
+  if (wouldDeny !== undefined) facts['would_deny'] = wouldDeny.reason
   return facts
 }

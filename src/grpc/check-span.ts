@@ -9,6 +9,7 @@ import {
   SpanStatusCode,
   trace,
 } from '@opentelemetry/api'
+import { wouldDenyOf } from '../check/decision.ts'
 import type { Call } from '../kernel/call.ts'
 import type { NearLimit } from '../quota/soft-limit.ts'
 import { ATTRIBUTE, EVENT, INSTRUMENTATION, SPAN } from '../telemetry/names.ts'
@@ -98,8 +99,8 @@ const describe: (span: Span, ...end: Parameters<CheckSpan['end']>) => void = (
     [ATTRIBUTE.storeWrites]: call.storeWrites,
   })
   if (decision.outcome === 'allow' && decision.failedOpen) span.setAttribute(ATTRIBUTE.failOpen, true)
-  if (decision.outcome === 'allow' && decision.wouldDeny !== undefined)
-    span.setAttribute(ATTRIBUTE.wouldDeny, decision.wouldDeny.reason)
+  const wouldDeny = wouldDenyOf(decision)
+  if (wouldDeny !== undefined) span.setAttribute(ATTRIBUTE.wouldDeny, wouldDeny.reason)
   if (decision.outcome === 'deny') span.setAttribute(ATTRIBUTE.reason, decision.reason)
   if (key !== undefined) span.setAttribute(ATTRIBUTE.keyId, key.id)
   if (key?.owners[0] !== undefined) span.setAttribute(ATTRIBUTE.owner, key.owners[0].path)

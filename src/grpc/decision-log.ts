@@ -1,5 +1,6 @@
 // One line for a decision at most: denials at info, what cannot be known and bugs at error, allows sampled.
 import type { Decision, Deny } from '../check/decision.ts'
+import { wouldDenyOf } from '../check/decision.ts'
 import { quoted } from '../check/quoted.ts'
 import { resourcePathOf } from '../check/resource-path.ts'
 import type { Call } from '../kernel/call.ts'
@@ -24,7 +25,7 @@ export const createDecisionLog =
     if (kind !== 'decided')
       log.error({ ...fieldsOf(outcome, facts), ...errorFields(outcome) }, 'check failed')
     else if (decision.outcome === 'deny') log[levelOf(decision)](fieldsOf(outcome, facts), 'check denied')
-    else if (decision.outcome === 'allow' && decision.wouldDeny !== undefined)
+    else if (wouldDenyOf(decision) !== undefined)
       log.info(fieldsOf(outcome, facts), 'check would have been denied')
     else if (Math.random() < allowSampleRate) log.info(fieldsOf(outcome, facts), 'check passed')
   }
@@ -57,7 +58,7 @@ const fieldsOf = (
 
 /** Also one that was only told of. */
 const refusalOf = (decision: Decision): Deny | undefined =>
-  decision.outcome === 'allow' ? decision.wouldDeny : decision.outcome === 'deny' ? decision : undefined
+  decision.outcome === 'deny' ? decision : decision.wouldDeny
 
 /** A name that nobody knows is the operator's mistake, and the client can do nothing about it. */
 const levelOf = ({ reason }: Deny): 'info' | 'warn' => (reason === 'policy_unresolved' ? 'warn' : 'info')
