@@ -17,6 +17,8 @@ import { until } from '../support/until.ts'
 const PROTOCOLS: readonly Protocol[] = ['HTTP/1.1', 'HTTP/2', 'HTTP/3']
 const ORIGIN: HeaderLine = ['origin', 'https://app.example.com']
 
+const OF_INTEREST = /^(x-latchkey-.*|x-ratelimit-.*|retry-after|x-should-retry|(x-)?request-id)$/
+
 const secretFile = (name: string, value: string): string =>
   [
     'resources:',
@@ -113,6 +115,22 @@ describe.each(ENVOYS)('Envoy %s', (version) => {
       const answer = await rig.sendOver('HTTP/1.1', preflight(['origin', 'https://elsewhere.example']))
       expect(answer.status).toBe(401)
       expect(header(answer, 'access-control-allow-origin')).toBeUndefined()
+    })
+
+    it('can read what it is told of limits, retries and the decision', async () => {
+      const limits = [{ unit: 'requests', period: 'day', zone: 'UTC', amount: 5 }] as const
+      const { secret } = await rig.createKey({ limits })
+      const told: string[] = []
+      for (const headers of [[ORIGIN, bearer(secret)], [ORIGIN]]) {
+        const answer = await chat('gpt-4o-mini', headers)
+        const exposed = header(answer, 'access-control-expose-headers')?.split(', ') ?? []
+        const ours = [...answer.headers.keys()].filter((name) => OF_INTEREST.test(name))
+        expect(ours.filter((name) => !exposed.includes(name))).toEqual([])
+        expect(exposed).toContain('*')
+        told.push(...ours)
+      }
+      for (const name of ['x-ratelimit-remaining-requests', 'x-should-retry', 'x-latchkey-decision-id'])
+        expect(told).toContain(name)
     })
 
     it('needs a key for what it then asks, and can read why it was refused', async () => {
