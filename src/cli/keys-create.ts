@@ -13,6 +13,7 @@ import { keyRow } from './key-row.ts'
 import type { LabelFlags } from './labels.ts'
 import { labelOption, labelsOf } from './labels.ts'
 import { formatLimit, parseLimit } from './limit-text.ts'
+import { tellingHowToMake } from './missing-owner.ts'
 import { toJson } from './print.ts'
 import type { RulesFlags } from './rules-options.ts'
 import { addRulesOptions, repeatable, rulesOf } from './rules-options.ts'
@@ -62,7 +63,7 @@ const createKeys = async (flags: Flags, { output }: CommandContext, open: OpenSt
   const common = draftOf(flags, clock.now())
   await ensureOwner(store.ownerBook, flags, output.note)
   const drafts = minted.map((secret) => ({ ...common, digest: digestSecret(secret), hint: hintOf(secret) }))
-  const records = await store.keyBook.createKeys(drafts)
+  const records = await tellingHowToMake('--create-owner', store.keyBook.createKeys(drafts))
   const owners = flags.json === true ? await store.ownerBook.listOwners() : []
   for (const [index, record] of records.entries()) {
     const secret = minted[index]

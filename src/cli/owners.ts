@@ -16,6 +16,7 @@ import {
   labelsOf,
 } from './labels.ts'
 import { LIMIT_COLUMNS, limitRow } from './limit-row.ts'
+import { tellingHowToMake } from './missing-owner.ts'
 import { printChanged, printList, printRecord, toJson } from './print.ts'
 import type { RulesFlags } from './rules-options.ts'
 import { addRulesChangeOptions, addRulesOptions, rulesChangeOf, rulesOf } from './rules-options.ts'
@@ -70,7 +71,8 @@ const addCreate = (owners: Command, context: CommandContext): void => {
     .action((path: string, flags: CreateFlags) =>
       withStore(flags, context, async ({ store }) => {
         const options = { withParents: flags.withParents === true, labels: labelsOf(flags) }
-        const owner = await store.ownerBook.createOwner(path, rulesOf(flags), options)
+        const created = store.ownerBook.createOwner(path, rulesOf(flags), options)
+        const owner = await tellingHowToMake('--with-parents', created)
         printChanged(context.output, flags, ownerRow(owner), `created owner ${path}`)
       }),
     )

@@ -37,7 +37,7 @@ export const runCommand = async (argv: readonly string[], context: CommandContex
 export const createProgram = (context: CommandContext): Command => {
   const { output } = context
   const program = new Command('latchkey')
-    .description('Virtual keys, budgets and guardrails for LLM traffic on the Envoy you already run')
+    .description('Virtual keys, limits and guardrails for LLM traffic on the Envoy you already run')
     .version(readVersion(), '--version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .exitOverride()

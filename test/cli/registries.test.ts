@@ -127,7 +127,9 @@ test('models: create, list, show, update, delete', async () => {
 })
 
 test('owners: create, list, show, update, disable, enable, delete', async () => {
-  await fails(1, /^latchkey: .*acme/, 'owners', 'create', 'acme/search')
+  await fails(1, /owner "acme" does not exist; --with-parents makes it$/m, 'owners', 'create', 'acme/search')
+  const key = ['keys', 'create', '--name', 'k', '--owner', 'acme/search']
+  await fails(1, /owner "acme" does not exist; --create-owner makes it$/m, ...key)
   expect(
     await rig.json('owners', 'create', 'acme/search', '--with-parents', '--model', 'gpt-*'),
   ).toMatchObject({
