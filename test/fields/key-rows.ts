@@ -73,6 +73,7 @@ export const keyRows = (): readonly Row[] => [
     { shadow: true },
   ),
   ...[false, true].flatMap((shadow) => [digestRow(shadow), revokedRow(shadow), rotatedRow(shadow)]),
+  GRACE_ROW,
   ...HOLDERS.filter((holder) => holder !== 'key').flatMap((holder) => [
     disabledOwnerRow(holder, false),
     disabledOwnerRow(holder, true),
@@ -127,6 +128,18 @@ const rotatedRow = (shadow: boolean): Row =>
       return { secret, set: async () => void (await rotate(0)) }
     },
   })
+
+/** By the clock alone: nothing is changed, and the key is remembered. */
+const GRACE_ROW: Row = tellRow("secret's grace runs out", async (world) => {
+  const { id, secret } = await newKey(world)
+  const rotation = { digest: digestSecret(mint()), hint: 'next', force: false }
+  // On a busy machine it may be over before it was asked for once.
+  const { graceEndsAtMs } = await world.store.keyBook.rotateKey(id, { ...rotation, graceMs: 1_000 })
+  const first = await world.ask(secret)
+  if (Date.now() < graceEndsAtMs - 100) expect(first).toMatchObject({ status: 200 })
+  const reason = async () => (await world.ask(secret)).reason
+  await expect.poll(reason, { timeout: 5_000 }).toBe('invalid_key')
+})
 
 const disabledOwnerRow = (holder: 'owner' | 'parent' | 'grandparent', shadow: boolean): Row =>
   trialRow(`owner disabled, the ${holder}${although(shadow)}`, {

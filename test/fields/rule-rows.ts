@@ -1,4 +1,5 @@
 // Each rule, said of a key, of each owner above it, and by a policy that one of these has.
+import { expect } from 'vitest'
 import type { Row } from './row.ts'
 import { trialRow } from './row.ts'
 import type { RuleCase } from './rule-fields.ts'
@@ -6,7 +7,9 @@ import { RULE_FIELDS } from './rule-fields.ts'
 import type { Holder } from './subjects.ts'
 import { givePolicy, HOLDERS, newKey, newOwner, rulesOf, setRules } from './subjects.ts'
 
-export const ruleRows = (): readonly Row[] =>
+export const ruleRows = (): readonly Row[] => [AMBIGUOUS, ...fieldRows()]
+
+const fieldRows = (): readonly Row[] =>
   Object.entries(RULE_FIELDS).flatMap(([field, cases]) =>
     cases.flatMap((one) => {
       const name = `rule ${field} (${one.of})`
@@ -62,3 +65,15 @@ const draftRow = (name: string, { reason, asked = {}, ...values }: RuleCase): Ro
       return { secret }
     },
   })
+
+/** Refused although a rule admits every path: to a server it may be another. */
+const ASKED = { path: '/v1/%63hat/completions' }
+const AMBIGUOUS: Row = {
+  name: 'rule paths, of one that servers read differently',
+  grpcOnly: true,
+  run: async (world) => {
+    const { secret } = await newKey(world, { rules: rulesOf({ paths: ['*'] }) })
+    expect(await world.ask(secret)).toMatchObject({ reason: 'allow' })
+    expect(await world.ask(secret, ASKED)).toMatchObject({ status: 403, reason: 'path_not_allowed' })
+  },
+}

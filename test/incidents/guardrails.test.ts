@@ -2,18 +2,17 @@
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { headerLines } from '../../src/cli/demo/received-request.ts'
-import type { KeyDraft } from '../../src/keys/key-book.ts'
 import type { Rules } from '../../src/policy/policy.ts'
 import { NO_RULES } from '../../src/policy/policy.ts'
-import { PERIODS } from '../../src/quota/quota.ts'
+import { FIELD_TABLE } from '../fields/field-table.ts'
+import type { World } from '../fields/field-world.ts'
+import { startGrpcWorld } from '../fields/field-world.ts'
 import type { AppRig } from '../support/app-rig.ts'
 import { aKeyIn, anApp } from '../support/app-rig.ts'
 import type { EnvoyRig } from '../support/envoy-rig.ts'
 import { startEnvoyRig } from '../support/envoy-rig.ts'
 import type { HeaderLine } from '../support/raw-client.ts'
 import { ENVOYS } from '../support/tested-envoys.ts'
-
-const DAY_MS = 86_400_000
 
 describe.each(ENVOYS)('Envoy %s', (version) => {
   let rig: EnvoyRig
@@ -80,100 +79,18 @@ test('TianjiLLM, an unknown guardrail: it cannot be set, not be removed while it
   expect(rig.log.filter((line) => line.includes('pii-mesk'))).not.toEqual([])
 })
 
-type Bite = readonly [draft: Partial<KeyDraft>, reason: string]
-
-/**
- * Whatever can be said about a key, by the words in which it is said, and how a request meets it; its fail mode takes an outage, shadow
- * mode a refusal, and labels refuse nothing.
- */
-const FIELDS: Readonly<
-  Record<
-    Exclude<
-      keyof KeyDraft,
-      'name' | 'ownerPath' | 'digest' | 'hint' | 'rules' | 'limits' | 'failMode' | 'labels' | 'shadow'
-    >,
-    Bite
-  >
-> = {
-  expiresAtMs: [{ notBeforeMs: 1, expiresAtMs: 2 }, 'key_expired'],
-  notBeforeMs: [{ notBeforeMs: Date.now() + DAY_MS }, 'key_not_yet_valid'],
-  disabled: [{ disabled: true }, 'key_disabled'],
-}
-
-const RULES: Readonly<Record<keyof Rules, readonly [rules: Partial<Rules>, reason: string]>> = {
-  models: [{ models: ['gpt-4o'] }, 'model_not_allowed'],
-  deniedModels: [{ deniedModels: ['LLAMA-*'] }, 'model_not_allowed'],
-  policies: [{ policies: ['no-models'] }, 'model_not_allowed'],
-  guardrails: [{ guardrails: ['nobody-runs-it'] }, 'policy_unresolved'],
-  paths: [{ paths: ['GET /v1/*', '/v1/chat'] }, 'path_not_allowed'],
-  deniedPaths: [{ deniedPaths: ['/V1/Chat/*'] }, 'path_not_allowed'],
-  networks: [{ networks: ['198.51.100.0/24'] }, 'network_not_allowed'],
-  deniedNetworks: [{ deniedNetworks: ['0.0.0.0/0', '::/0'] }, 'network_not_allowed'],
-  hours: [{ hours: [] }, 'outside_hours'],
-}
-
+// Set at an owner far above, or in the draft of a key, and asked for by nobody on the way.
 describe('TianjiLLM, controls; langwatch #772: every field that can be set bites', () => {
-  const anAppWithRegistry = async () => {
-    const rig = await anApp()
-    const { policyBook } = rig.app.store
-    await policyBook.createGuardrail('nobody-runs-it')
-    await policyBook.createModel({ name: 'llama-*', route: 'vllm', guardrails: [] })
-    await policyBook.createPolicy({ name: 'no-models', models: [], deniedModels: [], guardrails: [] })
-    const reasonOf = async (secret: string) =>
-      (await rig.answer(secret, { body: '{"model":"llama-3"}' })).reason
-    expect(await reasonOf((await aKeyIn(rig.app.store)).secret)).toBe('allow')
-    return { ...rig, reasonOf }
-  }
-
-  test.each(Object.entries(FIELDS))('%s of a key', async (_, [draft, reason]) => {
-    const { app, reasonOf } = await anAppWithRegistry()
-    expect(await reasonOf((await aKeyIn(app.store, draft)).secret)).toBe(reason)
+  let world: World
+  beforeAll(async () => {
+    world = await startGrpcWorld()
   })
+  afterAll(() => world.close())
 
-  test.each(Object.entries(RULES))('%s of a key, and of an owner above it', async (_, [more, reason]) => {
-    const { app, reasonOf } = await anAppWithRegistry()
-    const rules = { ...NO_RULES, ...more }
-    expect(await reasonOf((await aKeyIn(app.store, { rules })).secret)).toBe(reason)
-    await app.store.ownerBook.createOwner('strict/team', NO_RULES, { withParents: true })
-    const below = await aKeyIn(app.store, { ownerPath: 'strict/team' })
-    expect(await reasonOf(below.secret)).toBe('allow')
-    await app.store.ownerBook.updateOwner('strict', { rules })
-    expect(await reasonOf(below.secret)).toBe(reason)
-  })
-
-  test('a limit for each period, of a key and of an owner above it', async () => {
-    const { app, reasonOf } = await anAppWithRegistry()
-    for (const period of PERIODS) {
-      const none = { unit: 'requests', period, zone: 'UTC', amount: 0 } as const
-      const reason = period === 'minute' ? 'rate_limited' : 'quota_exhausted'
-      expect(await reasonOf((await aKeyIn(app.store, { limits: [none] })).secret)).toBe(reason)
-      await app.store.ownerBook.createOwner(`poor/${period}`, NO_RULES, { withParents: true })
-      const below = await aKeyIn(app.store, { ownerPath: `poor/${period}` })
-      expect(await reasonOf(below.secret)).toBe('allow')
-      const { id } = await app.store.limitBook.createLimit('poor', none)
-      expect(await reasonOf(below.secret)).toBe(reason)
-      await app.store.limitBook.deleteLimit(id)
-    }
-  })
-
-  test('switching off: a key, an owner, one above it, and a revocation', async () => {
-    const { app, reasonOf } = await anAppWithRegistry()
-    const { keyBook, ownerBook } = app.store
-    await ownerBook.createOwner('off/team', NO_RULES, { withParents: true })
-    const { id, secret } = await aKeyIn(app.store, { ownerPath: 'off/team' })
-    for (const path of ['off/team', 'off']) {
-      await ownerBook.setOwnerDisabled(path, true)
-      expect(await reasonOf(secret)).toBe('owner_disabled')
-      await ownerBook.setOwnerDisabled(path, false)
-      expect(await reasonOf(secret)).toBe('allow')
-    }
-    await keyBook.setKeyDisabled(id, true)
-    expect(await reasonOf(secret)).toBe('key_disabled')
-    await keyBook.setKeyDisabled(id, false)
-    expect(await reasonOf(secret)).toBe('allow')
-    await keyBook.revokeKey(id)
-    expect(await reasonOf(secret)).toBe('invalid_key')
-  })
+  // Everywhere else it can be said, and on every store: test/fields.
+  test.each(FIELD_TABLE.filter(({ name }) => /^key |of the grandparent$/.test(name)))('$name', ({ run }) =>
+    run(world),
+  )
 })
 
 // A team without a list of its own overwrote the list of the key, and an empty one meant everything.
