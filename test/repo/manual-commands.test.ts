@@ -17,6 +17,8 @@ const RUN_PAGES: Readonly<Record<string, readonly string[]>> = {
   'docs/envoy.md': ['guardrails create pii-mask'],
   'docs/guardrails.md': ['owners create acme'],
   'docs/keys-and-limits.md': [],
+  'docs/models.md': [],
+  'docs/operation.md': ['owners create acme'],
   'docs/policies.md': ['owners create acme'],
   'docs/quick-start.md': [],
   'docs/trust.md': [],
