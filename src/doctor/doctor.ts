@@ -13,6 +13,7 @@ import { fault, fine, skipped } from './finding.ts'
 import { examineAttestation } from './machine/attestation-check.ts'
 import { examineMemory, memoryBytes } from './machine/memory-check.ts'
 import { examinePorts } from './machine/port-checks.ts'
+import { examineShadowMode } from './machine/shadow-mode-check.ts'
 import { examineSocket } from './machine/socket-checks.ts'
 import { examineTls } from './machine/tls-checks.ts'
 
@@ -73,4 +74,5 @@ const examineMachine = async (config: Config, machine: typeof THIS_MACHINE): Pro
   ...(await examineTls(config, machine.nowMs())),
   ...(await examineAttestation(config)),
   ...examineMemory(config, machine.memoryBytes()),
+  examineShadowMode(config),
 ]

@@ -14,6 +14,7 @@ import { examineKeys } from './store/key-checks.ts'
 import { examineRegistry } from './store/registry-checks.ts'
 import { examineReplicas } from './store/replica-checks.ts'
 import { examineClock, examineDurability, examineMigrations, examineServer } from './store/server-checks.ts'
+import { examineShadow } from './store/shadow-check.ts'
 import { examineSqliteFile } from './store/sqlite-file.ts'
 
 export type StoreExamination = Readonly<{
@@ -89,14 +90,16 @@ const examineInside = async (
     const { policyBook } = store
     models = await policyBook.listModels()
     const held = { owners: await store.ownerBook.listOwners(), keys: await allKeys(store.keyBook) }
+    const policies = await policyBook.listPolicies()
     return [
       ...examineRegistry({
         ...held,
         models,
-        policies: await policyBook.listPolicies(),
+        policies,
         guardrails: await policyBook.listGuardrails(),
       }),
       ...examineKeys(held, clock.now()),
+      examineShadow({ ...held, policies }),
     ]
   })
   const replicas = await unlessRefused('replicas', () => examineReplicas(store, clock))

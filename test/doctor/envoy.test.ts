@@ -3,6 +3,8 @@ import { globSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { endpointsOf, envoyFacts } from '../../src/doctor/envoy/envoy-facts.ts'
+import { createAuthority, createCertificate } from '../support/certificates.ts'
+import type { DoctorRig } from '../support/doctor-rig.ts'
 import { aDoctorRig } from '../support/doctor-rig.ts'
 
 const SIDECAR = readFileSync('envoy/sidecar.yaml', 'utf8')
@@ -87,6 +89,27 @@ const MISTAKES: readonly Mistake[] = [
     ['(x-(goog-)?)?api-key', '(x-)?api-key'],
     /^fault envoy_mutation_rules: .* do not admit x-goog-api-key/,
   ],
+  [
+    "rules beyond Envoy's own bound",
+    [
+      /re2\.max_program_size\.error_level: 1000([\s\S]*?)regex: /,
+      'other: 1$1regex: x-guardrails|x-corporate-credential|',
+    ],
+    /^warning envoy_rule_size: allow_expression of models has a size of about 1\d\d, .* admits 100 does not start/,
+  ],
+  [
+    'rules beyond a bound that was set',
+    [
+      /re2\.max_program_size\.error_level: 1000([\s\S]*?)regex: /,
+      're2: { max_program_size: { error_level: 110 } }$1regex: x-guardrails|x-corporate-credential|',
+    ],
+    /^warning envoy_rule_size: .* admits 110 does not start/,
+  ],
+  [
+    'rules that repeat',
+    [/re2\.max_program_size\.error_level: 1000([\s\S]*?)regex: /, 'other: 1$1regex: x-[a-z0-9_.-]{1,20}|'],
+    /^warning envoy_rule_size: allow_expression of models has a size of about 1[5-9]\d/,
+  ],
   ['no body', [/with_request_body:\s+\{[^}]*\}/, ''], /^warning envoy_body: no body of models is sent along/],
   [
     'no cut bodies',
@@ -169,6 +192,16 @@ const MISTAKES: readonly Mistake[] = [
   ['no listener', ['static_resources:', 'dynamic_resources:'], /^fault envoy_file: .* no static listener/],
 ]
 
+const tlsFiles = async (rig: DoctorRig) => {
+  const authority = createAuthority('authority')
+  const certificate = createCertificate('latchkey', authority)
+  return {
+    tls_cert_file: await rig.file('cert.pem', certificate.certPem),
+    tls_key_file: await rig.file('key.pem', certificate.keyPem),
+    tls_client_ca_file: await rig.file('ca.pem', authority.certPem),
+  }
+}
+
 const planted = (text: string, [what, instead]: Mistake[1]): string => {
   const changed = text.replace(what, instead)
   if (changed === text) throw new Error(`${String(what)} is not in the file`)
@@ -210,7 +243,10 @@ describe('an Envoy bootstrap', () => {
       ? { workers: '2', database_url: 'mysql://nobody@127.0.0.1:1/none' }
       : {}
     const listen = endpoint.replace(/\.0$/, '')
-    expect((await rig.complaints({ listen, ...workers }, { envoyFile })).filter(isOfEnvoy)).toEqual([])
+    const tls = envoyFile.endsWith('mtls.yaml') ? await tlsFiles(rig) : {}
+    expect((await rig.complaints({ listen, ...workers, ...tls }, { envoyFile })).filter(isOfEnvoy)).toEqual(
+      [],
+    )
   })
 
   it('that does not admit the second guardrail header is met', async () => {
@@ -235,6 +271,22 @@ describe('an Envoy bootstrap', () => {
     expect((await rig.complaints({ listen: LISTEN }, { envoyFile })).filter(isOfEnvoy)).toEqual([
       expect.stringMatching(/^fault envoy_fail_open/),
     ])
+  })
+
+  it.each([
+    ['no bound is needed for the rules as they ship', /re2\.[\s\S]*?(?=overload_manager)/, 'other: 1\n\n'],
+    [
+      'a bound may be set where the file does not tell',
+      /static_layer:[\s\S]*?(?=overload_manager)/,
+      'disk_layer: { symlink_root: /srv/runtime }\n\n',
+    ],
+  ])('of whose rules nothing can be said is not complained of: %s', async (_name, what, instead) => {
+    const rig = await aDoctorRig()
+    const longer = what.source.startsWith('static')
+      ? SIDECAR.replace('regex: ', 'regex: x-corporate-credential|')
+      : SIDECAR
+    const envoyFile = await rig.file('envoy.yaml', planted(longer, [what, instead]))
+    expect((await rig.complaints({ listen: LISTEN }, { envoyFile })).filter(isOfEnvoy)).toEqual([])
   })
 
   it('with a second listener that asks nobody is warned of', async () => {

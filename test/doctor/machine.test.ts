@@ -217,6 +217,13 @@ describe('memory', () => {
   })
 })
 
+it('shadow mode for every key is met', async () => {
+  const rig = await aDoctorRig()
+  expect(await rig.complaints({ shadow_mode: 'on' })).toEqual([
+    expect.stringMatching(/^warning shadow_mode: .* passes for every key, .* → set shadow_mode: off/),
+  ])
+})
+
 describe('the file of an embedded store', () => {
   it('in a folder that is not there, or that is something else, is met', async () => {
     const rig = await aDoctorRig()

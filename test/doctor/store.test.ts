@@ -221,6 +221,17 @@ describe('what is registered', () => {
     ])
   })
 
+  it('and in shadow mode is met', async () => {
+    const { url } = await aMigratedDatabase()
+    await does('policies', 'create', 'trial', '--shadow', 'on', '--database-url', url)
+    await does('keys', 'create', '--name', 'ci', '--shadow', 'on', '--database-url', url)
+    expect(await complaintsOf(url)).toEqual([
+      expect.stringMatching(
+        /^warning shadow_rules: .*: policy trial, key key_\w+ → once .* latchkey policies update/,
+      ),
+    ])
+  })
+
   it('and does not fit the Envoy that is given is met', async () => {
     const { url } = await aMigratedDatabase()
     await does('guardrails', 'create', 'pii', '--database-url', url)

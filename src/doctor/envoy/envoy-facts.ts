@@ -28,6 +28,8 @@ export type Gateway = Readonly<{
 export type EnvoyFacts = Readonly<{
   gateways: readonly Gateway[]
   clusters: ReadonlyMap<string, Tree>
+  /** `layered_runtime`. */
+  runtime: Tree
 }>
 
 /** Throws what the file system or the parser throws. JSON is YAML too. */
@@ -35,12 +37,14 @@ export const readEnvoyFile = (path: string): EnvoyFacts =>
   envoyFacts(parse(readFileSync(path, 'utf8'), { merge: true, maxAliasCount: 1_000 }))
 
 export const envoyFacts = (document: unknown): EnvoyFacts => {
-  const resources = at(toTree(document), 'static_resources')
+  const bootstrap = toTree(document)
+  const resources = at(bootstrap, 'static_resources')
   return {
     gateways: itemsAt(resources, 'listeners').flatMap(gatewaysOf),
     clusters: new Map(
       itemsAt(resources, 'clusters').map((cluster) => [textAt(cluster, 'name') ?? '', cluster]),
     ),
+    runtime: at(bootstrap, 'layered_runtime'),
   }
 }
 

@@ -8,6 +8,7 @@ import type { EnvoyFacts } from './envoy-facts.ts'
 import { readEnvoyFile } from './envoy-facts.ts'
 import { examineFilter } from './filter-checks.ts'
 import { examineRequests } from './request-checks.ts'
+import { examineRuleSize } from './rule-size-check.ts'
 
 /** What is known besides; undefined when it could not be read. */
 export type Beside = Readonly<{ config: Config | undefined; models: readonly Model[] | undefined }>
@@ -38,6 +39,7 @@ export const examineEnvoy = (path: string, beside: Beside): readonly Finding[] =
         ),
     ...asking.flatMap((gateway) => [
       ...examineFilter(gateway, beside.config),
+      ...examineRuleSize(gateway, facts),
       ...examineRequests(gateway, beside.config, beside.models),
       ...examineCluster(gateway, facts, beside.config),
     ]),
