@@ -37,6 +37,8 @@ const CASES: Readonly<Record<string, (call: Call) => Decision>> = {
   },
   '/denied': () => deny('model_not_allowed', 'words', { key }),
   '/listing': () => aListing([]),
+  '/would-deny': () => anAllow({ wouldDeny: deny('outside_hours', 'words') }),
+  '/would-list': () => ({ ...aListing([]), wouldDeny: deny('outside_hours', 'words') }),
   '/unknown': () => {
     throw new Failure('store_unavailable', 'words')
   },
@@ -127,6 +129,8 @@ it.each([
     0,
   ],
   ['/listing', { 'latchkey.decision': 'listing' }, 0],
+  ['/would-deny', { 'latchkey.decision': 'allow', 'latchkey.would_deny': 'outside_hours' }, 0],
+  ['/would-list', { 'latchkey.decision': 'listing', 'latchkey.would_deny': 'outside_hours' }, 0],
   ['/unknown', { 'latchkey.decision': 'deny', 'latchkey.reason': 'store_unavailable' }, 2],
   ['/bug', { 'latchkey.decision': 'deny', 'latchkey.reason': 'internal_error' }, 2],
 ])('of %s says what was decided, and is an error only when we failed', (path, attributes, statusCode) => {
