@@ -1,10 +1,11 @@
 // What a client may meet, and how it is brought about: behind the real Latchkey, or by one that is scripted, or with none at all.
-import type { Decision, DenyReason } from '../../src/check/decision.ts'
+import type { Decision } from '../../src/check/decision.ts'
 import { deny } from '../../src/check/decision.ts'
 import { Failure } from '../../src/kernel/failure.ts'
 import { NO_RULES } from '../../src/policy/policy.ts'
 import type { Period } from '../../src/quota/quota.ts'
 import type { EnvoyRig } from '../support/envoy-rig.ts'
+import type { Refusal } from './refusals.ts'
 import type { How } from './sdk-call.ts'
 
 /** What differs from a good key that asks for a good model. */
@@ -14,11 +15,11 @@ export type Arranged = Readonly<{ secret?: string; model?: string; said?: string
 export type SdkCase = Readonly<{
   name: string
   /** Undefined: the model answers. */
-  refusal: DenyReason | 'latchkey_unavailable' | undefined
+  refusal: Refusal | undefined
   /** Requests that Envoy sees when the SDK retries what it is asked to retry; where it is not asked, one. */
   attempts: number
   /** What an SDK that does not come back is left with, where another one gets its answer. */
-  first?: DenyReason
+  first?: Refusal
   /** A whole answer, unless told; of the rest each client is asked for what it has. */
   hows?: readonly How[]
   /** Only where the model stands in the body. */

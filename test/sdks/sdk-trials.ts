@@ -1,6 +1,6 @@
 // Which client meets which case, and what must come of it.
-import type { DenyReason } from '../../src/check/decision.ts'
-import { REASONS } from '../../src/check/decision.ts'
+import type { Refusal } from './refusals.ts'
+import { STATUS_OF } from './refusals.ts'
 import type { How } from './sdk-call.ts'
 import type { SdkCase } from './sdk-cases.ts'
 import { SDK_CASES } from './sdk-cases.ts'
@@ -35,7 +35,7 @@ export const SDK_TRIALS: readonly SdkTrial[] = SDK_CLIENTS.flatMap((client) =>
 )
 
 export type Expected = Readonly<{
-  refusal: DenyReason | 'latchkey_unavailable'
+  refusal: Refusal
   class: string | undefined
   status: number
   /** Our reason, where the SDK looks for a code. */
@@ -49,7 +49,7 @@ export type Expected = Readonly<{
 export const expectedOf = ({ client, one }: SdkTrial): Expected | undefined => {
   const refusal = client.retries === 'never' ? (one.first ?? one.refusal) : one.refusal
   if (refusal === undefined) return undefined
-  const status = statusOf(refusal)
+  const status = STATUS_OF[refusal]
   const { api, classes } = client
   // What Envoy says for Latchkey is one body for all SDKs, and Anthropic's find no code in it.
   const ofEnvoy = refusal === 'latchkey_unavailable'
@@ -67,14 +67,11 @@ export const expectedOf = ({ client, one }: SdkTrial): Expected | undefined => {
 export const attemptsOf = ({ client: { retries }, one: { attempts, refusal } }: SdkTrial): number => {
   if (retries === 'never') return 1
   if (retries === 'when asked' || refusal === undefined) return attempts
-  const status = statusOf(refusal)
+  const status = STATUS_OF[refusal]
   return status === 429 || status >= 500 ? 2 : 1
 }
 
-const statusOf = (refusal: Expected['refusal']): number =>
-  refusal === 'latchkey_unavailable' ? 503 : REASONS[refusal].status
-
-const typeOf = (api: Api, refusal: Expected['refusal'], status: number): string | undefined => {
+const typeOf = (api: Api, refusal: Refusal, status: number): string | undefined => {
   if (api === 'anthropic') return refusal === 'overloaded' ? 'overloaded_error' : ANTHROPIC_TYPES[status]
   if (api === 'google') return GOOGLE_STATUSES[status]
   if (refusal === 'quota_exhausted') return 'insufficient_quota'
