@@ -4,11 +4,14 @@ import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { createClock } from '../../src/kernel/clock.ts'
+import { openStore } from '../../src/store/store.ts'
 import { mintSecret } from '../support/app-rig.ts'
 import { createAuthority, createCertificate } from '../support/certificates.ts'
 import { createCheckClient, summarise } from '../support/check-client.ts'
 import { aCheckRequest } from '../support/check-requests.ts'
 import { aDirectory, onClose } from '../support/closing.ts'
+import { freshDatabase } from '../support/mariadb.ts'
 import { samplesOf, sumIn } from '../support/metrics-page.ts'
 import { instancesIn, metricsIn, pointsOf } from '../support/otlp-metrics.ts'
 import type { OtlpProtocol, OtlpSink } from '../support/otlp-sink.ts'
@@ -16,6 +19,7 @@ import { startOtlpSink } from '../support/otlp-sink.ts'
 import type { Serving } from '../support/serving.ts'
 import { startServing } from '../support/serving.ts'
 import { until } from '../support/until.ts'
+import { startWorkers } from '../support/workers-rig.ts'
 
 const PATHS: Readonly<Record<OtlpProtocol, string>> = {
   grpc: '/opentelemetry.proto.collector.metrics.v1.MetricsService/Export',
@@ -35,7 +39,7 @@ const serve = async (environment: Readonly<Record<string, string>>): Promise<Ser
   return serving
 }
 
-const refuseOne = async ({ address }: Serving) => {
+const refuseOne = async ({ address }: Pick<Serving, 'address'>) => {
   const client = createCheckClient(address)
   onClose(client.close)
   const headers = [['x-api-key', mintSecret()]] as const
@@ -117,6 +121,36 @@ test('what is sent says what the page says, in the units of OpenTelemetry, and s
   expect(new Set(instances).size).toBe(1)
 })
 
+test('each of several workers sends its own share, as an instance of its own', async () => {
+  const sink = await startOtlpSink('http/json', undefined)
+  const databaseUrl = await freshDatabase()
+  const store = await openStore({ url: databaseUrl, clock: createClock() })
+  onClose(() => store.close())
+  await store.migrate()
+  const workers = startWorkers({
+    directory: await aDirectory(),
+    databaseUrl,
+    env: {
+      OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: `${sink.url}/v1/metrics`,
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+      OTEL_METRIC_EXPORT_INTERVAL: '3600000',
+      OTEL_RESOURCE_ATTRIBUTES: 'service.instance.id=pod-7',
+    },
+  })
+  onClose(workers.close)
+  await workers.untilServing(2)
+  for (const worker of [0, 1, 1]) await refuseOne({ address: workers.addressOf(worker) })
+  workers.kill('SIGTERM')
+  expect(await workers.ended).toBe(0)
+  const told = sink.sent.map(({ body }) => [
+    instancesIn(body),
+    pointsOf(metricsIn(body), 'latchkey.checks').map(({ value }) => value),
+  ])
+  expect(told).toHaveLength(2)
+  expect(told).toContainEqual([['pod-7-0'], [1]])
+  expect(told).toContainEqual([['pod-7-1'], [2]])
+})
+
 test('they are sent again and again while it serves', async () => {
   const sink = await startOtlpSink('http/json', undefined)
   const serving = await serve({
@@ -157,6 +191,7 @@ test.each([
   const serving = await serve({
     OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: 'not a url',
     OTEL_EXPORTER_OTLP_PROTOCOL: protocol,
+    OTEL_EXPORTER_OTLP_TIMEOUT: '300',
   })
   await refuseOne(serving)
   const page = await (await fetch(`http://${serving.healthAddress}/metrics`)).text()

@@ -249,11 +249,15 @@ describe('an Envoy bootstrap', () => {
     )
   })
 
-  it('that does not admit the second guardrail header is met', async () => {
+  it.each([
+    ['the second guardrail header', { guardrail_header: 'x-guardrails' }, 'x-guardrails'],
+    ['a header that carries keys', { credential_headers: 'x-api-key,x-virtual-key' }, 'x-virtual-key'],
+  ])('that does not admit %s is met', async (_name, settings, header) => {
     const rig = await aDoctorRig()
-    const settings = { listen: LISTEN, guardrail_header: 'x-guardrails' }
-    expect((await rig.complaints(settings, { envoyFile: 'envoy/sidecar.yaml' })).filter(isOfEnvoy)).toEqual([
-      expect.stringMatching(/^fault envoy_mutation_rules: .* do not admit x-guardrails:/),
+    const envoyFile = 'envoy/sidecar.yaml'
+    const complaints = await rig.complaints({ listen: LISTEN, ...settings }, { envoyFile })
+    expect(complaints.filter(isOfEnvoy)).toEqual([
+      expect.stringMatching(new RegExp(`^fault envoy_mutation_rules: .* do not admit ${header}:`)),
     ])
   })
 
