@@ -1,7 +1,7 @@
 // latchkey keys create: mints secrets, stores their digests, prints each secret once.
 import type { Command } from 'commander'
 import { Rejection } from '../kernel/failure.ts'
-import type { KeyDraft, OwnerBook } from '../keys/key-book.ts'
+import type { KeyDraft, KeyRecord, OwnerBook } from '../keys/key-book.ts'
 import { createSecrets, digestSecret, hintOf } from '../keys/secret.ts'
 import type { FailMode } from '../keys/virtual-key.ts'
 import { NO_RULES } from '../policy/policy.ts'
@@ -13,7 +13,7 @@ import { keyRow } from './key-row.ts'
 import type { LabelFlags } from './labels.ts'
 import { labelOption, labelsOf } from './labels.ts'
 import { formatLimit, parseLimit } from './limit-text.ts'
-import { tellingHowToMake } from './missing-owner.ts'
+import { isMissingOwner, tellingHowToMake } from './missing-owner.ts'
 import { toJson } from './print.ts'
 import type { RulesFlags } from './rules-options.ts'
 import { addRulesOptions, repeatable, rulesOf } from './rules-options.ts'
@@ -61,9 +61,8 @@ const createKeys = async (flags: Flags, { output }: CommandContext, open: OpenSt
   const secrets = createSecrets(config.keyFormats)
   const minted = Array.from({ length: parseCount(flags.count) }, () => secrets.mint())
   const common = draftOf(flags, clock.now())
-  await ensureOwner(store.ownerBook, flags, output.note)
   const drafts = minted.map((secret) => ({ ...common, digest: digestSecret(secret), hint: hintOf(secret) }))
-  const records = await tellingHowToMake('--create-owner', store.keyBook.createKeys(drafts))
+  const records = await createFor(flags, drafts, open, output.note)
   const owners = flags.json === true ? await store.ownerBook.listOwners() : []
   for (const [index, record] of records.entries()) {
     const secret = minted[index]
@@ -98,14 +97,33 @@ const draftOf = (flags: Flags, nowMs: number): Omit<KeyDraft, 'digest' | 'hint'>
   }
 }
 
-/** Without --owner the key belongs to an organisation that is made when it is first needed. */
-const ensureOwner = async (
-  ownerBook: OwnerBook,
+/**
+ * Without --owner the key belongs to an organisation that is made when it is first needed. Owners are made last, for keys of which
+ * nothing else is wrong.
+ */
+const createFor = async (
   flags: Flags,
+  drafts: readonly KeyDraft[],
+  { store: { keyBook, ownerBook } }: OpenStore,
+  note: (text: string) => void,
+): Promise<readonly KeyRecord[]> => {
+  const first = keyBook.createKeys(drafts)
+  if (flags.owner !== undefined && flags.createOwner !== true)
+    return tellingHowToMake('--create-owner', first)
+  try {
+    return await first
+  } catch (error) {
+    if (!isMissingOwner(error)) throw error
+    await createOwner(ownerBook, flags.owner ?? DEFAULT_OWNER, note)
+    return keyBook.createKeys(drafts)
+  }
+}
+
+const createOwner = async (
+  ownerBook: OwnerBook,
+  path: string,
   note: (text: string) => void,
 ): Promise<void> => {
-  if (flags.owner !== undefined && flags.createOwner !== true) return
-  const path = flags.owner ?? DEFAULT_OWNER
   try {
     await ownerBook.createOwner(path, NO_RULES, { withParents: true })
     note(`created owner ${path}`)

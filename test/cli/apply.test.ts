@@ -161,6 +161,8 @@ describe('on one store', () => {
   test('a file that is not there, and options that do not belong together, are refused', async () => {
     const none = await rig.latchkey('apply', '-f', '/no/such', '-f', await file('ok.yaml', WHOLE))
     expect(none).toMatchObject({ code: 64, stderr: expect.stringMatching(/\/no\/such: .*ENOENT/) as string })
+    const alone = await rig.latchkey('apply', '-f', '/no/such')
+    expect(alone.stderr).toBe('latchkey: nothing was changed: /no/such: cannot be read (ENOENT)\n')
     expect((await rig.latchkey('apply')).code).toBe(64)
     expect((await rig.latchkey('apply', '-f', 'x', '--exit-code')).stderr).toMatch(/goes with --dry-run/)
   })

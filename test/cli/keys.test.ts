@@ -110,6 +110,18 @@ describe('keys create', () => {
     expect(stderr).toMatch(/^latchkey: .*nobody/)
   })
 
+  test('no owner is made for keys that cannot be made', async () => {
+    for (const wrong of [
+      ['--label', 'Bad=x'],
+      ['--policy', 'nobody-knows'],
+      ['--network', '10.0.0.1/8'],
+    ]) {
+      const create = ['keys', 'create', '--name', 'x', '--owner', 'hasty/one', '--create-owner', ...wrong]
+      expect((await rig.latchkey(...create)).code).not.toBe(0)
+    }
+    expect((await rig.latchkey('owners', 'show', 'hasty')).code).toBe(1)
+  })
+
   test.each([
     [['--limit', 'tokens=1M/month'], /only requests can be limited, not tokens/],
     [['--limit', 'requests=1/day@Nowhere'], /time zone "Nowhere" is unknown/],

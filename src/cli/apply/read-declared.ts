@@ -30,7 +30,8 @@ export const readDeclared = (files: readonly InputFile[]): Declared => {
     models: joined(parts.map(({ models }) => models)),
     owners: joined(parts.map(({ owners }) => owners)),
   }
-  if (faults.length === 0 && Object.values(state).every((section) => section === undefined))
+  const isRead = files.length > 0 && faults.length === 0
+  if (isRead && Object.values(state).every((section) => section === undefined))
     faults.push(`${files.map(({ name }) => name).join(', ')}: states nothing; sections are ${SECTIONS}`)
   return {
     state,
