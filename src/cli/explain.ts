@@ -1,10 +1,12 @@
 // latchkey explain: what a Check would answer for a key and a request, step by step, charging nothing.
+import { isIP } from 'node:net'
 import { text as readAll } from 'node:stream/consumers'
 import type { Command } from 'commander'
 import type { Explanation } from '../check/explain.ts'
 import { createExplain } from '../check/explain.ts'
 import type { KnownKey } from '../check/usable-key.ts'
 import { createCall } from '../kernel/call.ts'
+import { Rejection } from '../kernel/failure.ts'
 import { createKeyDirectory } from '../keys/key-directory.ts'
 import type { Secrets } from '../keys/secret.ts'
 import { createSecrets } from '../keys/secret.ts'
@@ -49,6 +51,8 @@ const explain = async (
   { output }: CommandContext,
   { store, clock, config }: OpenStore,
 ): Promise<void> => {
+  if (flags.ip !== undefined && isIP(flags.ip) === 0)
+    throw new Rejection('invalid', `--ip ${JSON.stringify(flags.ip)} must be an address`)
   const secrets = createSecrets(config.keyFormats)
   const explainCheck = createExplain({
     clock,

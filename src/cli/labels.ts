@@ -17,12 +17,7 @@ export const addLabelChangeOptions = (command: Command): Command =>
 export const labelFilterOption = (): Option =>
   repeatable('--label <name[=value]>', 'only those with this label')
 
-export const labelsOf = ({ label = [] }: LabelFlags): Labels => {
-  const labels = label.map(parseLabel)
-  const twice = labels.find(([name], index) => labels.findIndex(([other]) => other === name) < index)
-  if (twice !== undefined) throw new Rejection('invalid', `--label ${twice[0]} is given twice`)
-  return Object.fromEntries(labels)
-}
+export const labelsOf = ({ label = [] }: LabelFlags): Labels => once(label.map(parseLabel))
 
 /** Only what was given: labels are replaced as a whole, as lists are. */
 export const labelChangeOf = (flags: LabelFlags): { labels?: Labels } =>
@@ -30,7 +25,13 @@ export const labelChangeOf = (flags: LabelFlags): { labels?: Labels } =>
 
 /** An undefined value stands for any. */
 export const labelFilterOf = (label: readonly string[] = []): Readonly<Record<string, string | undefined>> =>
-  Object.fromEntries(label.map((text) => (text.includes('=') ? parseLabel(text) : [text, undefined])))
+  once(label.map((text) => (text.includes('=') ? parseLabel(text) : [text, undefined])))
+
+const once = <T>(labels: readonly (readonly [name: string, value: T])[]): Readonly<Record<string, T>> => {
+  const twice = labels.find(([name], index) => labels.findIndex(([other]) => other === name) < index)
+  if (twice !== undefined) throw new Rejection('invalid', `--label ${twice[0]} is given twice`)
+  return Object.fromEntries(labels)
+}
 
 const parseLabel = (text: string): readonly [name: string, value: string] => {
   const at = text.indexOf('=')

@@ -215,6 +215,15 @@ describe('explain', () => {
     expect(stdout).not.toContain(secret)
   })
 
+  test('what is no address, or a label asked for twice, is an error and not another answer', async () => {
+    const ip = await rig.latchkey('explain', '--path', '/', '--key', 'lk_x', '--ip', '10.0.0')
+    expect([ip.code, ip.stderr]).toEqual([64, expect.stringContaining('--ip "10.0.0" must be an address')])
+    for (const what of ['keys', 'owners']) {
+      const { code, stderr } = await rig.latchkey(what, 'list', '--label', 'team=a', '--label', 'team')
+      expect([code, stderr]).toEqual([64, expect.stringContaining('--label team is given twice')])
+    }
+  })
+
   test('a key id that nobody has is a failure', async () => {
     expect(await rig.latchkey('explain', '--key', 'key_none', '--path', '/')).toMatchObject({
       code: 1,
