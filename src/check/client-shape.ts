@@ -11,7 +11,7 @@ export const clientShapeOf = ({ path, headers }: Pick<AuthRequest, 'path' | 'hea
   const resource = resourcePathOf(path)
   if (isAtOrBelow(resource, '/v1/messages')) return 'anthropic'
   if (GOOGLE_PATH.test(resource)) return isAtOrBelow(resource, '/v1beta/openai') ? 'openai' : 'google'
-  if (!isAtOrBelow(resource, '/v1/models')) return 'openai'
+  if (!SHARED_PATH.test(resource)) return 'openai'
   if (headers.has('anthropic-version')) return 'anthropic'
   return GOOGLE_HEADERS.some((name) => headers.has(name)) ? 'google' : 'openai'
 }
@@ -19,8 +19,11 @@ export const clientShapeOf = ({ path, headers }: Pick<AuthRequest, 'path' | 'hea
 const isAtOrBelow = (path: string, parent: string): boolean =>
   path === parent || path.startsWith(`${parent}/`)
 
-/** Versions that nobody else has, uploads to them, and the live API. */
-const GOOGLE_PATH = /^\/(?:(?:upload\/)?v1(?:beta|alpha)\/|ws\/google\.)/
+/** Versions that nobody else has, uploads, and the live API. */
+const GOOGLE_PATH = /^\/(?:v1(?:beta|alpha)\/|upload\/v1(?:beta|alpha)?\/|ws\/google\.)/
+
+/** What more than one of them has, or another than OpenAI, below the version that all have. */
+const SHARED_PATH = /^\/v1\/(?:models|files|batches|skills|cachedContents|operations|tunedModels)(?:\/|$)/
 
 /** Google's SDKs send both. */
 const GOOGLE_HEADERS = ['x-goog-api-key', 'x-goog-api-client']

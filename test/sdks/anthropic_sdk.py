@@ -24,6 +24,10 @@ def whole(call):
 def ask(client, call):
     if call["how"] == "models":
         return ",".join(model.id for model in client.models.list(**headers(call)))
+    if call["how"] == "model":
+        return client.models.retrieve(call["model"], **headers(call)).id
+    if call["how"] == "files":
+        return ",".join(file.id for file in client.beta.files.list(**headers(call)))
     if call["how"] == "tokens":
         return str(client.messages.count_tokens(**said(call)).input_tokens)
     if call["how"] == "whole":
@@ -35,6 +39,10 @@ def ask(client, call):
 async def ask_asynchronously(client, call):
     if call["how"] == "models":
         return ",".join([model.id async for model in client.models.list(**headers(call))])
+    if call["how"] == "model":
+        return (await client.models.retrieve(call["model"], **headers(call))).id
+    if call["how"] == "files":
+        return ",".join([file.id async for file in client.beta.files.list(**headers(call))])
     if call["how"] == "tokens":
         return str((await client.messages.count_tokens(**said(call))).input_tokens)
     if call["how"] == "whole":

@@ -26,6 +26,10 @@ def ask(client, call):
     models = client.models
     if call["how"] == "models":
         return ",".join(model.name for model in models.list(config=http_options(call)))
+    if call["how"] == "model":
+        return models.get(model=call["model"], config=http_options(call)).name
+    if call["how"] == "files":
+        return ",".join(file.name for file in client.files.list(config=http_options(call)))
     if call["how"] == "tokens":
         return str(models.count_tokens(**whole(call)).total_tokens)
     if call["how"] == "embedding":
@@ -39,6 +43,10 @@ async def ask_asynchronously(client, call):
     models = client.aio.models
     if call["how"] == "models":
         return ",".join([model.name async for model in await models.list(config=http_options(call))])
+    if call["how"] == "model":
+        return (await models.get(model=call["model"], config=http_options(call))).name
+    if call["how"] == "files":
+        return ",".join([file.name async for file in await client.aio.files.list(config=http_options(call))])
     if call["how"] == "tokens":
         return str((await models.count_tokens(**whole(call))).total_tokens)
     if call["how"] == "embedding":

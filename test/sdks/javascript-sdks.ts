@@ -34,6 +34,11 @@ const defaultHeaders = ({ name }: SdkCall) => ({ [CASE_HEADER]: name })
 const askOpenAi = async (client: OpenAI, { how, model, said }: SdkCall): Promise<string> => {
   const request = { model, messages: [{ role: 'user' as const, content: said }] }
   if (how === 'models') return namesOf(client.models.list(), ({ id }) => id)
+  if (how === 'model') return (await client.models.retrieve(model)).id
+  if (how === 'files') return namesOf(client.files.list(), ({ id }) => id)
+  if (how === 'response') return (await client.responses.create({ model, input: said })).output_text
+  if (how === 'response, streamed')
+    return (await client.responses.stream({ model, input: said }).finalResponse()).output_text
   if (how === 'embedding') {
     const { data } = await client.embeddings.create({ model, input: said, encoding_format: 'float' })
     return data[0]?.embedding.join(',') ?? ''
@@ -53,6 +58,8 @@ const askAnthropic: Ask = async (call) => {
   const client = new Anthropic({ baseURL: url, apiKey: secret, defaultHeaders: defaultHeaders(call) })
   const request = { model, max_tokens: 100, messages: [{ role: 'user' as const, content: said }] }
   if (how === 'models') return namesOf(client.models.list(), ({ id }) => id)
+  if (how === 'model') return (await client.models.retrieve(model)).id
+  if (how === 'files') return namesOf(client.beta.files.list(), ({ id }) => id)
   if (how === 'tokens') {
     const { input_tokens } = await client.messages.countTokens({ model, messages: request.messages })
     return String(input_tokens)
@@ -71,9 +78,11 @@ const askGoogle: Ask = async (call) => {
     headers: defaultHeaders(call),
     ...(retries ? { retryOptions: { attempts: 2 } } : {}),
   }
-  const { models } = new GoogleGenAI({ apiKey: secret, httpOptions })
+  const { models, files } = new GoogleGenAI({ apiKey: secret, httpOptions })
   const request = { model, contents: said }
   if (how === 'models') return namesOf(await models.list(), ({ name }) => name)
+  if (how === 'model') return (await models.get({ model })).name ?? ''
+  if (how === 'files') return namesOf(await files.list(), ({ name }) => name)
   if (how === 'tokens') return String((await models.countTokens(request)).totalTokens)
   if (how === 'embedding')
     return (await models.embedContent(request)).embeddings?.[0]?.values?.join(',') ?? ''
@@ -87,6 +96,15 @@ const CLIENTS: Readonly<Record<string, Ask>> = {
   OpenAI: (call) =>
     askOpenAi(
       new OpenAI({ baseURL: `${call.url}/v1`, apiKey: call.secret, defaultHeaders: defaultHeaders(call) }),
+      call,
+    ),
+  'OpenAI at /openai/v1': (call) =>
+    askOpenAi(
+      new OpenAI({
+        baseURL: `${call.url}/openai/v1`,
+        apiKey: call.secret,
+        defaultHeaders: defaultHeaders(call),
+      }),
       call,
     ),
   AzureOpenAI: (call) =>

@@ -4,8 +4,8 @@ import openai
 from sdk_calls import CASE_HEADER, serve
 
 
-def direct(client_class):
-    return lambda url, secret: client_class(base_url=url + "/v1", api_key=secret)
+def direct(client_class, path="/v1"):
+    return lambda url, secret: client_class(base_url=url + path, api_key=secret)
 
 
 def azure(client_class):
@@ -29,9 +29,22 @@ def whole(call):
     return {"model": call["model"], "messages": messages, **headers(call)}
 
 
+def response(call):
+    return {"model": call["model"], "input": call["said"], **headers(call)}
+
+
 def ask(client, call):
     if call["how"] == "models":
         return ",".join(model.id for model in client.models.list(**headers(call)))
+    if call["how"] == "model":
+        return client.models.retrieve(call["model"], **headers(call)).id
+    if call["how"] == "files":
+        return ",".join(file.id for file in client.files.list(**headers(call)))
+    if call["how"] == "response":
+        return client.responses.create(**response(call)).output_text
+    if call["how"] == "response, streamed":
+        with client.responses.stream(**response(call)) as stream:
+            return stream.get_final_response().output_text
     if call["how"] == "embedding":
         return numbers(client.embeddings.create(**embedding(call)))
     if call["how"] == "whole":
@@ -42,6 +55,15 @@ def ask(client, call):
 async def ask_asynchronously(client, call):
     if call["how"] == "models":
         return ",".join([model.id async for model in client.models.list(**headers(call))])
+    if call["how"] == "model":
+        return (await client.models.retrieve(call["model"], **headers(call))).id
+    if call["how"] == "files":
+        return ",".join([file.id async for file in client.files.list(**headers(call))])
+    if call["how"] == "response":
+        return (await client.responses.create(**response(call))).output_text
+    if call["how"] == "response, streamed":
+        async with client.responses.stream(**response(call)) as stream:
+            return (await stream.get_final_response()).output_text
     if call["how"] == "embedding":
         return numbers(await client.embeddings.create(**embedding(call)))
     if call["how"] == "whole":
@@ -62,7 +84,11 @@ def describe(error):
 
 
 serve(
-    {"OpenAI": (direct(openai.OpenAI), ask), "AzureOpenAI": (azure(openai.AzureOpenAI), ask)},
+    {
+        "OpenAI": (direct(openai.OpenAI), ask),
+        "OpenAI at /openai/v1": (direct(openai.OpenAI, "/openai/v1"), ask),
+        "AzureOpenAI": (azure(openai.AzureOpenAI), ask),
+    },
     {
         "AsyncOpenAI": (direct(openai.AsyncOpenAI), ask_asynchronously),
         "AsyncAzureOpenAI": (azure(openai.AsyncAzureOpenAI), ask_asynchronously),

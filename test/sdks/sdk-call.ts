@@ -35,7 +35,16 @@ export type SdkError = Readonly<{
 }>
 
 /** What is asked for: an answer that is whole, one that streams, or what else an SDK has a method for. */
-export type How = 'whole' | 'stream' | 'embedding' | 'tokens' | 'models'
+export type How =
+  | 'whole'
+  | 'stream'
+  | 'response'
+  | 'response, streamed'
+  | 'embedding'
+  | 'tokens'
+  | 'models'
+  | 'model'
+  | 'files'
 
 /** Does all of them at once. */
 export type SdkRunner = Readonly<{

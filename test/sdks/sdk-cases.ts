@@ -62,7 +62,7 @@ const STREAMS_TOO: readonly How[] = ['whole', 'stream']
 export const SDK_CASES: readonly SdkCase[] = [
   {
     name: 'an answer',
-    hows: ['whole', 'stream', 'embedding', 'tokens'],
+    hows: ['whole', 'stream', 'response', 'response, streamed', 'embedding', 'tokens'],
     refusal: undefined,
     attempts: once,
     by: 'latchkey',
@@ -70,7 +70,7 @@ export const SDK_CASES: readonly SdkCase[] = [
   },
   {
     name: 'the models of a key whose quota is exhausted',
-    hows: ['models'],
+    hows: ['models', 'model'],
     refusal: undefined,
     attempts: once,
     by: 'latchkey',
@@ -115,11 +115,19 @@ export const SDK_CASES: readonly SdkCase[] = [
   },
   {
     name: 'a model that the key may not use',
-    hows: STREAMS_TOO,
+    hows: [...STREAMS_TOO, 'response', 'model'],
     refusal: 'model_not_allowed',
     attempts: once,
     by: 'latchkey',
     arrange: withKey({}, { model: 'unheard-of' }),
+  },
+  {
+    name: 'what names no model, where there is a rule about models',
+    hows: ['files'],
+    refusal: 'path_not_allowed',
+    attempts: once,
+    by: 'latchkey',
+    arrange: withKey({ rules: { ...NO_RULES, models: ['*'] } }),
   },
   {
     name: 'a model that is no name',

@@ -36,10 +36,12 @@ const asked = { retries: 'when asked' } as const
 export const SDK_CLIENTS: readonly SdkClient[] = [
   { sdk: 'JavaScript', client: 'OpenAI', api: 'openai', classes: OPENAI_JS, ...asked },
   { sdk: 'JavaScript', client: 'AzureOpenAI', api: 'azure', classes: OPENAI_JS, ...asked },
+  { sdk: 'JavaScript', client: 'OpenAI at /openai/v1', api: 'openai', classes: OPENAI_JS, ...asked },
   { sdk: 'JavaScript', client: 'Anthropic', api: 'anthropic', classes: ANTHROPIC, ...asked },
   { sdk: 'JavaScript', client: 'GoogleGenAI', api: 'google', classes: GOOGLE_JS, retries: 'never' },
   { sdk: 'JavaScript', client: 'GoogleGenAI', api: 'google', classes: GOOGLE_JS, retries: 'by status' },
   { sdk: 'openai.py', client: 'OpenAI', api: 'openai', classes: OPENAI_PY, ...asked },
+  { sdk: 'openai.py', client: 'OpenAI at /openai/v1', api: 'openai', classes: OPENAI_PY, ...asked },
   { sdk: 'openai.py', client: 'AsyncOpenAI', api: 'openai', classes: OPENAI_PY, ...asked },
   { sdk: 'openai.py', client: 'AzureOpenAI', api: 'azure', classes: OPENAI_PY, ...asked },
   { sdk: 'openai.py', client: 'AsyncAzureOpenAI', api: 'azure', classes: OPENAI_PY, ...asked },

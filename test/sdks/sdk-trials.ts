@@ -18,9 +18,9 @@ const howsOf = ({ hows = ['whole'] }: SdkCase, { api }: SdkClient): readonly How
 /** What an SDK has no method for, or Azure's deployments no path. */
 const LACKS: Readonly<Record<Api, readonly How[]>> = {
   openai: ['tokens'],
-  azure: ['tokens', 'models'],
-  anthropic: ['embedding'],
-  google: [],
+  azure: ['tokens', 'models', 'model', 'response', 'response, streamed', 'files'],
+  anthropic: ['embedding', 'response', 'response, streamed'],
+  google: ['response', 'response, streamed'],
 }
 
 const concerns = ({ modelInBody, first }: SdkCase, { api, retries }: SdkClient): boolean =>

@@ -15,6 +15,7 @@ const FIVE_MINUTES_MS = 300_000
 
 const answerOf = ({ how, client }: SdkTrial): RegExp => {
   if (how === 'models') return /^(models\/)?elsewhere,(models\/)?gpt-4o-mini$/
+  if (how === 'model') return new RegExp(`^(models/)?${MODEL_OF[client.api]}$`)
   if (how === 'embedding') return /^0\.25,-0\.5,0\.125$/
   return how === 'tokens' ? /^1$/ : new RegExp(`mock, as ${MODEL_OF[client.api]}\\. You said: Hello$`)
 }

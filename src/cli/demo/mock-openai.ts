@@ -78,7 +78,32 @@ const responseAnswer = (chat: ChatRequest, text: string): MockAnswer => {
   const content = [{ type: 'output_text', text, annotations: [] }]
   const message = { type: 'message', id: `msg-${ID}`, role: 'assistant', status: 'completed', content }
   const head = { id: `resp-${ID}`, object: 'response', created_at: CREATED_S, model: chat.model }
-  return { status: 200, json: { ...head, status: 'completed', output: [message] } }
+  const completed = { ...head, status: 'completed', output: [message] }
+  if (!chat.stream) return { status: 200, json: completed }
+  const at = { item_id: message.id, output_index: 0, content_index: 0 }
+  const events = [
+    { type: 'response.created', response: { ...head, status: 'in_progress', output: [] } },
+    {
+      type: 'response.output_item.added',
+      output_index: 0,
+      item: { ...message, status: 'in_progress', content: [] },
+    },
+    {
+      type: 'response.content_part.added',
+      ...at,
+      part: { type: 'output_text', text: '', annotations: [] },
+    },
+    ...wordsOf(text).map((delta) => ({ type: 'response.output_text.delta', ...at, delta })),
+    { type: 'response.output_text.done', ...at, text },
+    { type: 'response.completed', response: completed },
+  ]
+  return {
+    status: 200,
+    events: events.map((event, index) => {
+      const numbered = { ...event, sequence_number: index }
+      return `event: ${event.type}\n${data(numbered)}`
+    }),
+  }
 }
 
 const embeddingAnswer = (chat: ChatRequest): MockAnswer => {
