@@ -82,6 +82,7 @@ const OF_OTHERS = new Set([
   'max_parallel_requests',
   'max_stream_duration',
   'membership_healthy',
+  'prefix_rewrite',
   'response_code_details',
   'retry_options',
   'return_full_object',
