@@ -133,6 +133,33 @@ describe.each(ENVOYS)('Envoy %s', (version) => {
         expect(told).toContain(name)
     })
 
+    // A page reads a status and a body only where its origin is allowed, a header only where it is exposed.
+    it.each(PROTOCOLS)(
+      'reads over %s every refusal, its reason and whether to come back',
+      async (protocol) => {
+        const limits = [{ unit: 'requests', period: 'minute', zone: 'UTC', amount: 0 }] as const
+        const spent = await rig.createKey({ limits })
+        const unresolved = await rig.createKey({ rules: { ...NO_RULES, guardrails: ['nobody-runs-it'] } })
+        for (const [secret, model, status, code, headers] of [
+          ['lk_', 'gpt-4o-mini', 401, 'invalid_key', []],
+          [key.secret, 'unheard-of', 403, 'model_not_allowed', []],
+          [spent.secret, 'gpt-4o-mini', 429, 'rate_limited', ['retry-after', 'x-ratelimit-limit-requests']],
+          [unresolved.secret, 'gpt-4o-mini', 503, 'policy_unresolved', ['retry-after']],
+        ] as const) {
+          const asked = { headers: [ORIGIN, bearer(secret)], body: chatBody(model) }
+          const refused = await rig.sendOver(protocol, asked)
+          expect([refused.status, JSON.parse(refused.body).error.code]).toEqual([status, code])
+          expect(header(refused, 'access-control-allow-origin')).toBe(ORIGIN[1])
+          const exposed = header(refused, 'access-control-expose-headers')?.split(', ') ?? []
+          for (const name of ['x-should-retry', 'x-latchkey-decision-id', ...headers]) {
+            expect(header(refused, name)).toMatch(/./)
+            expect(exposed).toContain(name)
+          }
+        }
+        expect(rig.received()).toEqual([])
+      },
+    )
+
     it('needs a key for what it then asks, and can read why it was refused', async () => {
       const refused = await chat('gpt-4o-mini', [ORIGIN])
       expect([refused.status, JSON.parse(refused.body).error.code]).toEqual([401, 'missing_key'])
