@@ -15,9 +15,10 @@ const MIB = 1_048_576
 const LISTENER = ['static_resources', 'listeners', 0]
 const HCM = [...LISTENER, 'filter_chains', 0, 'filters', 0, 'typed_config']
 const EXT_AUTHZ = [...HCM, 'http_filters', 0, 'typed_config']
-const NO_ROUTE = [...HCM, 'route_config', 'virtual_hosts', 0, 'routes', 4]
+const NO_ROUTE = [...HCM, 'route_config', 'virtual_hosts', 0, 'routes', 5]
 
 const otherwise = (document: Document): void => {
+  expect(document.getIn([...NO_ROUTE, 'name'])).toBe('no-route')
   document.deleteIn([...HCM, 'early_header_mutation_extensions'])
   document.setIn([...EXT_AUTHZ, 'encode_raw_headers'], false)
   document.setIn([...EXT_AUTHZ, 'with_request_body', 'max_request_bytes'], 6 * MIB)
