@@ -17,5 +17,5 @@ describe.each(VERSIONS)('Envoy %s', (version) => {
   })
   afterAll(() => world.close())
 
-  test.each(ROWS.filter(({ grpcOnly }) => grpcOnly !== true))('$name', ({ run }) => run(world))
+  for (const { name, run } of ROWS.filter(({ grpcOnly }) => grpcOnly !== true)) test(name, () => run(world))
 })

@@ -17,7 +17,10 @@ type KeyCase = Readonly<{
   set?: (world: World, id: string, value: Value) => Promise<unknown>
 }>
 
-/** What a key has beside rules and limits, which have tables of their own, and what only names it. */
+/**
+ * What a key has beside rules and limits, which have tables of their own, its fail mode, which takes an outage (app/settings.test.ts),
+ * and what only tells.
+ */
 const KEY_FIELDS: Readonly<
   Record<
     Exclude<keyof KeyDraft, 'rules' | 'limits' | 'name' | 'hint' | 'labels' | 'digest' | 'failMode'>,
@@ -138,7 +141,7 @@ const GRACE_ROW: Row = tellRow("secret's grace runs out", async (world) => {
   const first = await world.ask(secret)
   if (Date.now() < graceEndsAtMs - 100) expect(first).toMatchObject({ status: 200 })
   const reason = async () => (await world.ask(secret)).reason
-  await expect.poll(reason, { timeout: 5_000 }).toBe('invalid_key')
+  await expect.poll(reason, { timeout: 15_000 }).toBe('invalid_key')
 })
 
 const disabledOwnerRow = (holder: 'owner' | 'parent' | 'grandparent', shadow: boolean): Row =>

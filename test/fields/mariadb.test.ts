@@ -11,4 +11,4 @@ beforeAll(async () => {
 })
 afterAll(() => world.close())
 
-test.each(ROWS)('$name', ({ run }) => run(world))
+for (const { name, run } of ROWS) test(name, () => run(world))

@@ -88,9 +88,8 @@ describe('TianjiLLM, controls; langwatch #772: every field that can be set bites
   afterAll(() => world.close())
 
   // Everywhere else it can be said, and on every store: test/fields.
-  test.each(FIELD_TABLE.filter(({ name }) => /^key |of the grandparent$/.test(name)))('$name', ({ run }) =>
-    run(world),
-  )
+  for (const { name, run } of FIELD_TABLE.filter((row) => /^key |of the grandparent$/.test(row.name)))
+    test(name, () => run(world))
 })
 
 // A team without a list of its own overwrote the list of the key, and an empty one meant everything.
