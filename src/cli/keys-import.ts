@@ -82,7 +82,12 @@ const importKeys = async (file: string, flags: Flags, context: CommandContext, o
       const sentences = error.faults.map(
         ({ index, sentence }) => `${placed[index]?.where ?? 'somewhere'}: ${sentence}`,
       )
-      return refuse(sentences, output.note)
+      const lacksOwner = error.faults.some(({ sentence }) => /^owner ".*" does not exist$/.test(sentence))
+      return refuse(
+        sentences,
+        output.note,
+        lacksOwner ? '; --create-owners makes the owners that are missing' : '',
+      )
     })
   if (flags.wait === true) await waitForReplicas(context, open)
   tell(imported, placed, flags, context)
@@ -109,10 +114,10 @@ const draftsOf = (
   return { placed, faults: all }
 }
 
-const refuse = (sentences: readonly string[], note: (text: string) => void): never => {
+const refuse = (sentences: readonly string[], note: (text: string) => void, remedy = ''): never => {
   for (const sentence of sentences) note(redacted(sentence))
   const faults = sentences.length === 1 ? '1 fault' : `${sentences.length} faults`
-  throw new Rejection('conflict', `${faults}; nothing was imported`)
+  throw new Rejection('conflict', `${faults}; nothing was imported${remedy}`)
 }
 
 /** A digest does not tell the form of its secret, and a secret in no accepted form is refused before anybody looks for it. */
@@ -150,7 +155,7 @@ const tell = (
   for (const path of ownersCreated)
     output.note(`${dryRun === true ? 'would create' : 'created'} owner ${path}`)
   output.note(
-    `${dryRun === true ? 'would import' : 'imported'} ${created} keys, ${there.length} there already`,
+    `${dryRun === true ? 'would import' : 'imported'} ${created} ${created === 1 ? 'key' : 'keys'}, ${there.length} there already`,
   )
 }
 
@@ -159,7 +164,7 @@ const readInput = async (file: string): Promise<string> => {
   try {
     return await readFile(file, 'utf8')
   } catch (error) {
-    const why = error instanceof Error && 'code' in error ? String(error.code) : 'it cannot be read'
-    throw new Rejection('invalid', `${file}: ${why}`)
+    const why = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : ''
+    throw new Rejection('invalid', `${file} cannot be read${why}`)
   }
 }

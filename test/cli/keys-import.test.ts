@@ -207,7 +207,7 @@ describe('in the format latchkey', () => {
   test('a file that cannot be read is a usage error', async () => {
     expect(await latchkey('keys', 'import', join(rig.directory, 'missing'))).toMatchObject({
       code: 64,
-      stderr: expect.stringMatching(/missing: ENOENT\n$/) as string,
+      stderr: expect.stringMatching(/missing cannot be read \(ENOENT\)\n$/) as string,
     })
     expect(await importing('[', [])).toMatchObject({ code: 64 })
     expect(await importing('', ['--format', 'unkey'])).toMatchObject({ code: 64 })

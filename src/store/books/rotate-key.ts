@@ -108,7 +108,7 @@ const refuseSecondGrace = (id: string, live: readonly SecretRow[], { force }: Ro
   if (ending === undefined || force) return
   throw new Rejection(
     'conflict',
-    `key ${id} was rotated already: its secret …${ending.hint ?? ''} is accepted until ${new Date(ending.not_after).toISOString()}; rotating by force ends it at once`,
+    `key ${id} was rotated already: its secret …${ending.hint ?? ''} is accepted until ${new Date(ending.not_after).toISOString()}; rotating by force (--force) ends it at once`,
   )
 }
 
