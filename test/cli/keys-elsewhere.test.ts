@@ -10,7 +10,7 @@ import { runInside } from '../support/command-inside.ts'
 import type { CommandRig } from '../support/command-rig.ts'
 import { createCommandRig } from '../support/command-rig.ts'
 
-const RUNS = process.env['LATCHKEY_PROVE'] === '1' ? 500 : 15
+const RUNS = process.env['LATCHKEY_PROVE'] === '1' ? 200 : 15
 const GUARDRAILS = ['mask', 'no']
 const POLICIES = ['default', '007']
 
