@@ -53,8 +53,8 @@ export const admit = (
     return isShadowed(admitted, known.key, deps) ? pass(asked, requirements, admitted, deps, tell) : admitted
   if (requirements.shadow === undefined) return admitted
   const wouldBe = admitUnder(requirements.shadow, asked, deps)
-  if (!isDeny(wouldBe) || !mayShadow(wouldBe)) return admitted
-  return { ...admitted, ...(admitted.outcome === 'listing' ? {} : { charged: false }), wouldDeny: wouldBe }
+  // Charged all the same: the policy is on trial, the limits are not, and whoever it would refuse must not pass for nothing.
+  return isDeny(wouldBe) && mayShadow(wouldBe) ? { ...admitted, wouldDeny: wouldBe } : admitted
 }
 
 type Asked = Readonly<{ request: AuthRequest; known: KnownKey; path: ModelPath | undefined }>

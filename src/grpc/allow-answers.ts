@@ -47,16 +47,21 @@ export const createAllowAnswers = (options: AllowAnswerOptions): AllowAnswers =>
     const template = templateOf(allow)
     const { failedOpen, limits, near, wouldDeny } = allow
     const isLimited = limits.length > 0 || near.length > 0
-    const isShadowed = wouldDeny !== undefined
     const protocols = protocolsMayHoldKey ? protocolsOf(context) : ''
-    if (stale || failedOpen || isLimited || isShadowed || attestor !== undefined || protocols !== '')
+    if (
+      stale ||
+      failedOpen ||
+      isLimited ||
+      wouldDeny !== undefined ||
+      attestor !== undefined ||
+      protocols !== ''
+    )
       return varied(template, {
         added: (attestor === undefined ? '' : attestationOf(attestor, template, context)) + protocols,
-        budget: isLimited
-          ? budgetOf(allow, now())
-          : tellShadow && isShadowed
-            ? shadowBudget(wouldDeny)
-            : NO_BUDGET,
+        budget: withShadow(
+          isLimited ? budgetOf(allow, now()) : NO_BUDGET,
+          tellShadow ? wouldDeny : undefined,
+        ),
         later: laterFacts(stale, allow),
         decisionId,
       })
@@ -131,10 +136,10 @@ const laterFacts = (stale: boolean, { failedOpen, wouldDeny }: Allow): string =>
   (failedOpen ? FAIL_OPEN : '') +
   (wouldDeny === undefined ? '' : structEntry('would_deny', wouldDeny.reason))
 
-/** What would have been refused is charged nothing, so there are no limits to tell of. */
-const shadowBudget = ({ reason }: Deny): Budget => {
-  const near = overwritingHeader(TAG.okResponse.responseHeadersToAdd, WOULD_DENY_HEADER, reason)
-  return { ...NO_BUDGET, length: near.length, near }
+const withShadow = (budget: Budget, wouldDeny: Deny | undefined): Budget => {
+  if (wouldDeny === undefined) return budget
+  const told = overwritingHeader(TAG.okResponse.responseHeadersToAdd, WOULD_DENY_HEADER, wouldDeny.reason)
+  return { ...budget, length: budget.length + told.length, near: budget.near + told }
 }
 
 const STALE = structEntry('stale', 'true')

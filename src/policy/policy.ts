@@ -34,7 +34,7 @@ export type Policy = PolicyRules &
     name: string
     /** 1 when created, one more with each change. */
     version: number
-    /** What it alone would refuse passes, uncharged, and is told of. Its guardrails are demanded all the same. */
+    /** What it alone would refuse passes, and is told of. Its guardrails are demanded all the same, and limits are charged. */
     shadow: boolean
   }>
 

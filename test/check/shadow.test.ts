@@ -203,7 +203,7 @@ describe('limits', () => {
 describe('a policy in shadow mode', () => {
   const policy = { ...NO_POLICY_RULES, shadow: true, deniedModels: ['o3'] }
 
-  test('refuses nothing and charges nothing of what it would refuse; limits and other rules are in earnest', async () => {
+  test('refuses nothing of what it would refuse; limits and other rules are in earnest, and charged', async () => {
     await rig.store.policyBook.createPolicy({ ...policy, name: 'trial', networks: [] })
     await rig.store.policyBook.createPolicy({
       ...policy,
@@ -212,15 +212,16 @@ describe('a policy in shadow mode', () => {
       deniedModels: ['gpt-2'],
     })
     const key = await rig.createKey(ruled({ policies: ['trial', 'strict'] }, { limits: [perDay] }))
-    for (let n = 0; n < 3; n += 1)
+    for (const used of [1, 2])
       expect(await askAs(key, { body: asking('o3') })).toMatchObject({
         outcome: 'allow',
-        limits: [],
+        limits: [{ used }],
         policies: ['strict@1', 'trial@1'],
         wouldDeny: { reason: 'network_not_allowed' },
       })
-    expect(await usedBy(key.id)).toEqual([0])
     expect(outcomeOf(await askAs(key, { body: asking('gpt-2') }))).toBe('model_not_allowed')
+    expect(outcomeOf(await askAs(key, { body: asking('o3') }))).toBe('quota_exhausted')
+    expect(await usedBy(key.id)).toEqual([2])
   })
 
   test('what it admits is charged, and refused by the limit', async () => {
@@ -229,7 +230,7 @@ describe('a policy in shadow mode', () => {
     for (let n = 0; n < 2; n += 1)
       expect(outcomeOf(await askAs(key, { body: asking('gpt') }))).toEqual(['allow', undefined])
     expect(outcomeOf(await askAs(key, { body: asking('gpt') }))).toBe('quota_exhausted')
-    expect(outcomeOf(await askAs(key, { body: asking('o3') }))).toEqual(['allow', 'model_not_allowed'])
+    expect(outcomeOf(await askAs(key, { body: asking('o3') }))).toBe('quota_exhausted')
     expect(await usedBy(key.id)).toEqual([2])
   })
 

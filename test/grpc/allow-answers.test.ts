@@ -84,8 +84,7 @@ const known = fc
     failedOpen: fc.boolean(),
     wouldDeny: fc.option(arbitraryDeny, { nil: undefined, freq: 3 }),
   })
-  // What shadow mode let pass was charged nothing.
-  .map((parts) => anAllow(parts.wouldDeny === undefined ? parts : { ...parts, limits: [], near: [] }))
+  .map(anAllow)
 
 /** Of a websocket, rarely: with a key among them, alone, or without one. */
 const protocols = fc.oneof(
