@@ -169,10 +169,10 @@ const OF_SHADOW: readonly Mutation[] = [
     'model, routed, charged: false }',
     'model, routed, charged: true }',
   ]),
-  without('free passage in shadow mode of policies', /^policy shadow is told/, [
+  without('charges of what a policy in shadow mode would refuse', /^policy shadow is told/, [
     ADMISSION,
-    '{ charged: false }',
-    '{}',
+    '{ ...admitted, wouldDeny: wouldBe }',
+    '{ ...admitted, charged: false, wouldDeny: wouldBe }',
   ]),
   // Either would do by itself.
   without(

@@ -13,7 +13,7 @@ export const registryRows = (): readonly Row[] => [
   ...Object.values(MODEL_FIELDS),
 ]
 
-/** The same key under a policy in shadow mode passes, uncharged, and is told of what would have been. */
+/** The same key under a policy in shadow mode passes and is told of what would have been. */
 const shadowRow = (holder: Holder): Row =>
   trialRow(`policy shadow of one of the ${holder}`, {
     reason: 'model_not_allowed',
@@ -46,14 +46,18 @@ const POLICY_FIELDS: Readonly<Record<Exclude<keyof Policy, keyof Rules>, readonl
   version: [],
   shadow: [
     ...HOLDERS.map(shadowRow),
-    tellRow('policy shadow is told, and charges nothing', async (world) => {
+    tellRow('policy shadow is told, and limits in earnest are charged', async (world) => {
       const name = newName()
       await world.store.policyBook.createPolicy({ name, models: [], shadow: true })
-      await uncharged(world, { rules: rulesOf({ policies: [name] }) })
+      const { ask, used } = await onTrial(world, { rules: rulesOf({ policies: [name] }) })
+      await ask()
+      expect(await used()).toEqual([1])
     }),
-    tellRow('key shadow is told, and charges nothing', (world) =>
-      uncharged(world, { shadow: true, rules: rulesOf({ models: [] }) }),
-    ),
+    tellRow('key shadow is told, and charges nothing', async (world) => {
+      const { ask, used } = await onTrial(world, { shadow: true, rules: rulesOf({ models: [] }) })
+      for (let time = 1; time <= 3; time += 1) await ask()
+      expect(await used()).toEqual([0])
+    }),
     trialRow('policy guardrails, although it is in shadow', {
       reason: 'policy_unresolved',
       begin: async (world, value) => {
@@ -70,16 +74,18 @@ const POLICY_FIELDS: Readonly<Record<Exclude<keyof Policy, keyof Rules>, readonl
   ],
 }
 
-const uncharged = async (world: World, draft: Parameters<typeof newKey>[1]): Promise<void> => {
+/** A key with a limit of one request, whose model is refused, but only told of. */
+const onTrial = async (world: World, draft: Parameters<typeof newKey>[1]) => {
   const limits = [{ unit: 'requests', period: 'total', zone: 'UTC', amount: 1 }] as const
   const { id, secret } = await newKey(world, { ...draft, limits })
-  for (let time = 1; time <= 3; time += 1) {
+  const ask = async (): Promise<void> => {
     const answer = await world.ask(secret)
     expect(answer).toMatchObject({ status: 200 })
     expect(answer.client('x-latchkey-would-deny')).toBe('model_not_allowed')
     expect(await answer.facts()).toMatchObject({ would_deny: 'model_not_allowed' })
   }
-  expect(await world.store.limitBook.listLimits(id)).toMatchObject([{ used: 0 }])
+  const used = async () => (await world.store.limitBook.listLimits(id)).map((limit) => limit.used)
+  return { ask, used }
 }
 
 const MODEL_FIELDS: Readonly<Record<keyof Model, Row>> = {
