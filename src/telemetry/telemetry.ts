@@ -33,7 +33,9 @@ export const startTelemetry = async (options: TelemetryOptions, log: Logger): Pr
   return {
     renderMetrics: render,
     close: async () => {
-      await within(Promise.all([closeTraces(), closePage()]), CLOSE_TIMEOUT_MS)
+      // A collector is waited for, and its silence is no fault; the page alone asks nobody.
+      const closingPage = pushed === undefined ? closePage() : within(closePage(), CLOSE_TIMEOUT_MS)
+      await Promise.all([within(closeTraces(), CLOSE_TIMEOUT_MS), closingPage])
     },
   }
 }

@@ -31,6 +31,8 @@ describeEveryStore('keys', (get) => {
       expiresAtMs: NOON + 1,
       rules: { ...NO_RULES, models: ['a', 'b'] },
       failMode: 'closed',
+      shadow: false,
+      labels: {},
       createdAtMs: NOON,
     })
     expect(await book().getKey(record?.id ?? '')).toEqual(record)

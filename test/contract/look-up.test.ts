@@ -31,7 +31,7 @@ describeEveryStore('look-up', (get) => {
         deniedModels: ['x'],
         policies: ['base'],
         guardrails: ['pii'],
-        paths: ['POST /v1/*', '/v1/"models'],
+        paths: ['POST /v1/*', "/v1/it's"],
         deniedPaths: [],
         networks: ['10.0.0.0/8', '2001:db8::/32'],
         deniedNetworks: ['10.1.2.3'],

@@ -15,6 +15,7 @@ describeEveryStore('owners', (get) => {
       path: 'acme',
       disabled: false,
       rules: { ...NO_RULES, models: [], deniedModels: ['x'] },
+      labels: {},
       createdAtMs: NOON,
     })
     expect(await book().getOwner('acme')).toEqual(record)

@@ -56,10 +56,11 @@ describeEveryStore('policies', (get) => {
       models: undefined,
     })
     expect((await registry())?.policies.find(({ name }) => name === 'v')).toEqual({
+      ...POLICY,
       name: 'v',
       version: 3,
+      models: undefined,
       deniedModels: [],
-      guardrails: [],
     })
     await expect(book().updatePolicy('ghost', {})).rejects.toMatchObject(notFound)
   })

@@ -68,6 +68,9 @@ const ARRANGE: Partial<Record<DenyReason, Arrange>> = {
   },
   model_not_allowed: async (rig) => bearer((await rig.createKey()).secret, chatBody('gpt-99')),
   path_not_allowed: async (rig) => ({ ...bearer((await rig.createKey()).secret), method: 'PUT' }),
+  network_not_allowed: async (rig) =>
+    bearer((await rig.createKey({ rules: { ...NO_RULES, networks: ['198.51.100.0/24'] } })).secret),
+  outside_hours: async (rig) => bearer((await rig.createKey({ rules: { ...NO_RULES, hours: [] } })).secret),
   model_required: async (rig) => bearer((await rig.createKey()).secret, '{}'),
   request_malformed: async (rig) => bearer((await rig.createKey()).secret, '{"model":'),
   body_too_large: async (rig) => bearer((await rig.createKey()).secret, `{"pad":"${'x'.repeat(1_100_000)}"}`),
