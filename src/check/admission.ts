@@ -14,7 +14,7 @@ import { modelPathOf } from './model-path.ts'
 import { quoted } from './quoted.ts'
 import { observeModel, requireModel } from './request-model.ts'
 import type { RestrictionDeps, Tell } from './restricted.ts'
-import { denyPath, denyRestricted } from './restricted.ts'
+import { denyOverride, denyPath, denyRestricted } from './restricted.ts'
 import type { ShadowDeps } from './shadow.ts'
 import { isShadowed, mayShadow } from './shadow.ts'
 import type { KnownKey } from './usable-key.ts'
@@ -53,9 +53,13 @@ export const admit = (
     return isShadowed(admitted, known.key, deps) ? pass(asked, requirements, admitted, deps, tell) : admitted
   if (requirements.shadow === undefined) return admitted
   const wouldBe = admitUnder(requirements.shadow, asked, deps)
+  if (!isDeny(wouldBe) || !mayShadow(wouldBe)) return admitted
+  if (isShadowed(wouldBe, known.key, deps)) return { ...admitted, ...UNCHARGED, wouldDeny: wouldBe }
   // Charged all the same: the policy is on trial, the limits are not, and whoever it would refuse must not pass for nothing.
-  return isDeny(wouldBe) && mayShadow(wouldBe) ? { ...admitted, wouldDeny: wouldBe } : admitted
+  return { ...admitted, wouldDeny: wouldBe }
 }
+
+const UNCHARGED = { charged: false }
 
 type Asked = Readonly<{ request: AuthRequest; known: KnownKey; path: ModelPath | undefined }>
 
@@ -68,6 +72,10 @@ const admitUnder = (
   const { request, known, path } = asked
   const { key, registry } = known
   const { restrictions, needsModel } = requirements
+  if (needsModel || path?.kind === 'listing' || restrictions?.paths !== undefined) {
+    const overridden = denyOverride(request, key)
+    if (overridden !== undefined) return overridden
+  }
   if (restrictions !== undefined) {
     const refused = denyRestricted(request, key, restrictions, deps, tell)
     if (refused !== undefined) return refused

@@ -112,11 +112,13 @@ const decide = async (
   const admitted = admit(asRequest(question), known, admission, (step, value) => pass(step, value()))
   if (isDeny(admitted)) return end(stepOf(admitted), admitted)
   pass('policy', policyInWords(admitted))
-  if (admitted.wouldDeny !== undefined) return endInShadow(steps, admitted.wouldDeny)
   const quota = await lookAtQuotas(deps, known, admitted, call)
+  const { wouldDeny } = admitted
   if (typeof quota === 'string') pass('quota', quota)
   else return isShadowed(quota, known.key, deps) ? endInShadow(steps, quota) : end('quota', quota)
-  return { steps, outcome: 'allow', denied: undefined }
+  return wouldDeny === undefined
+    ? { steps, outcome: 'allow', denied: undefined }
+    : endInShadow(steps, wouldDeny)
 }
 
 /** Answered Allow, and told of. */

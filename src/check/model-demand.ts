@@ -23,7 +23,7 @@ export const modelDemand = (
   const target = { method, path: resourcePathOf(request.path) }
   const isNamed = namesPath(paths, target)
   if (headers.has('upgrade')) return isNamed && method === 'GET' ? 'observed' : 'other_path'
-  if (sendsNothing(request)) return 'observed'
+  if (sendsNothing(request) && (isNamed || !mayNameModel(target.path))) return 'observed'
   if (isBodyPath(target.path)) return 'required'
   if (isNamed) return 'observed'
   return mayNameModel(target.path) ? 'other_path' : 'required'

@@ -23,7 +23,9 @@ export const modelPathOf = (
     // What is sent once the protocol was switched is seen by nobody.
     return found === undefined || request.headers.has('upgrade') ? undefined : found
   }
-  return method === 'GET' ? readingPath(resourcePathOf(request.path)) : undefined
+  if (method !== 'GET') return undefined
+  const found = readingPath(resourcePathOf(request.path))
+  return found?.kind === 'listing' && request.headers.has('upgrade') ? undefined : found
 }
 
 const IN_BODY: ModelPath = { kind: 'body' }

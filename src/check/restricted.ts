@@ -29,9 +29,7 @@ export const denyRestricted = (
 ): Deny | undefined => {
   const { paths, networks, hours } = restrictions
   if (paths !== undefined) {
-    const detail =
-      ambiguousTarget(request) ??
-      pathRefusal(paths, { method: request.method, path: resourcePathOf(request.path) })
+    const detail = pathRefusal(paths, { method: request.method, path: resourcePathOf(request.path) })
     if (detail !== undefined) return denyPath(request, key, detail)
     tell?.('path', () => `${request.method} ${resourcePathOf(request.path)} is admitted`)
   }
@@ -59,9 +57,12 @@ const OVERRIDES = [
   'x-rewrite-url',
 ]
 
-const ambiguousTarget = ({ headers }: AuthRequest): string | undefined => {
-  const name = OVERRIDES.find((header) => headers.has(header))
-  return name && `the header ${name} can name another method or path`
+/** Asked wherever something is decided by method and path. */
+export const denyOverride = (request: AuthRequest, key: VirtualKey): Deny | undefined => {
+  const name = OVERRIDES.find((header) => request.headers.has(header))
+  return name === undefined
+    ? undefined
+    : denyPath(request, key, `the header ${name} can name another method or path`)
 }
 
 export const denyPath = ({ method, path }: AuthRequest, key: VirtualKey, detail?: string): Deny =>

@@ -22,12 +22,17 @@ export const estimateBytes = (key: VirtualKey): number => {
     ...rules.guardrails,
   ])
   words.push(...Object.entries(key.labels).flat())
+  const networks = ownRules.reduce(
+    (sum, rules) => sum + (rules.networks?.length ?? 0) + rules.deniedNetworks.length,
+    0,
+  )
   const characters = words.reduce((sum, word) => sum + word.length + 16, key.name.length)
   return (
     ENTRY_BYTES +
     holders.length * HOLDER_BYTES +
     ownRules.length * RULES_BYTES +
     quotas * QUOTA_BYTES +
+    networks * NETWORK_BYTES +
     2 * characters
   )
 }
@@ -36,3 +41,5 @@ const ENTRY_BYTES = 400
 const HOLDER_BYTES = 150
 const RULES_BYTES = 250
 const QUOTA_BYTES = 160
+/** Once it was asked for: most of it outside of V8's heap. */
+const NETWORK_BYTES = 440

@@ -38,10 +38,13 @@ type Listed<T> = Readonly<{ said: readonly string[]; rules: T }>
 
 export type PathRules = Readonly<{
   allowed: readonly Listed<readonly PathPattern[]>[]
-  denied: Listed<readonly PathPattern[]>
+  denied: readonly Listed<readonly PathPattern[]>[]
 }>
 
-export type NetworkRules = Readonly<{ allowed: readonly Listed<Networks>[]; denied: Listed<Networks> }>
+export type NetworkRules = Readonly<{
+  allowed: readonly Listed<Networks>[]
+  denied: readonly Listed<Networks>[]
+}>
 
 /** undefined when none of them restricts anything. Throws when an entry is not of its form, which whoever wrote it has checked. */
 export const compileRestrictions = (all: readonly Restrictions[]): CompiledRestrictions | undefined => {
@@ -52,19 +55,19 @@ export const compileRestrictions = (all: readonly Restrictions[]): CompiledRestr
       sources.map((source) => source.paths),
       patternsOf,
     ),
-    denied: compiled(
-      sources.flatMap((source) => source.deniedPaths),
+    denied: listed(
+      sources.map((source) => unlessEmpty(source.deniedPaths)),
       patternsOf,
     ),
   }
   const networks = {
     allowed: listed(
       sources.map((source) => source.networks),
-      networksOf,
+      networkListOf,
     ),
-    denied: compiled(
-      sources.flatMap((source) => source.deniedNetworks),
-      networksOf,
+    denied: listed(
+      sources.map((source) => unlessEmpty(source.deniedNetworks)),
+      networkListOf,
     ),
   }
   return {
@@ -89,7 +92,8 @@ export const pathRefusal = ({ allowed, denied }: PathRules, target: RequestTarge
   if (isAmbiguousPath(target.path)) return 'the path can be read in more than one way'
   const missing = allowed.find(({ rules }) => !admitsTarget(rules, target))
   if (missing !== undefined) return `paths admit ${inWords(missing)}`
-  return deniesTarget(denied.rules, target) ? `paths deny ${inWords(denied)}` : undefined
+  const denial = denied.find(({ rules }) => deniesTarget(rules, target))
+  return denial && `paths deny ${inWords(denial)}`
 }
 
 /** An address that nobody can tell, undefined or no address at all, is in no network, and may be in one that is denied. */
@@ -100,7 +104,8 @@ export const networkRefusal = (
   if (address === undefined || !isAddress(address)) return 'the address of the client cannot be told'
   const missing = allowed.find(({ rules }) => !rules.hold(address))
   if (missing !== undefined) return `networks admit ${inWords(missing)}`
-  return denied.rules.hold(address) ? `networks deny ${inWords(denied)}` : undefined
+  const denial = denied.find(({ rules }) => rules.hold(address))
+  return denial && `networks deny ${inWords(denial)}`
 }
 
 export const hoursRefusal = (
@@ -117,21 +122,31 @@ export const namesPath = ({ allowed }: PathRules, target: RequestTarget): boolea
 
 const inWords = ({ said }: Listed<unknown>): string => said.join(', ') || 'nothing'
 
-const isEmpty = ({ allowed, denied }: Readonly<{ allowed: readonly unknown[]; denied: Listed<unknown> }>) =>
-  allowed.length === 0 && denied.said.length === 0
+const isEmpty = ({
+  allowed,
+  denied,
+}: Readonly<{ allowed: readonly unknown[]; denied: readonly unknown[] }>): boolean =>
+  allowed.length === 0 && denied.length === 0
 
-const compiled = <T>(said: readonly string[], compile: (list: readonly string[]) => T): Listed<T> => ({
-  said,
-  rules: compile(said),
-})
+const unlessEmpty = (list: readonly string[]) => (list.length === 0 ? undefined : list)
 
 const listed = <T>(
   lists: readonly (readonly string[] | undefined)[],
   compile: (list: readonly string[]) => T,
-): readonly Listed<T>[] => lists.filter((list) => list !== undefined).map((list) => compiled(list, compile))
+): readonly Listed<T>[] =>
+  lists.filter((list) => list !== undefined).map((said) => ({ said, rules: compile(said) }))
 
-const patternsOf = (list: readonly string[]): readonly PathPattern[] => list.map(orThrow(parsePathPattern))
-const hoursOf = (list: readonly string[]): readonly Hours[] => list.map(orThrow(parseHours))
+/** Once for a list: that of a policy is shared by all keys it applies to, and 256 networks take some hundred kilobytes. */
+const once = <T extends object>(compile: (list: readonly string[]) => T) => {
+  const held = new WeakMap<readonly string[], T>()
+  return (list: readonly string[]): T => {
+    const known = held.get(list)
+    if (known !== undefined) return known
+    const made = compile(list)
+    held.set(list, made)
+    return made
+  }
+}
 
 const orThrow =
   <T>(parse: (text: string) => T | undefined) =>
@@ -141,3 +156,7 @@ const orThrow =
       throw new TypeError(`${JSON.stringify(text)} is no rule that this program knows`)
     return parsed
   }
+
+const patternsOf = once((list): readonly PathPattern[] => list.map(orThrow(parsePathPattern)))
+const networkListOf = once(networksOf)
+const hoursOf = once((list): readonly Hours[] => list.map(orThrow(parseHours)))

@@ -185,6 +185,15 @@ test.each(TOLD_REASONS)(
   },
 )
 
+test('what only a policy in shadow mode would refuse is told last, and refused all the same by an exhausted limit', async () => {
+  await rig.store.policyBook.createPolicy({ name: 'trial', shadow: true, hours: [] })
+  const draft = { rules: { ...NO_RULES, policies: ['trial'] }, limits: [perDay] }
+  const { secret } = await rig.createKey(draft)
+  expect(await ask(secret)).toMatchObject({ outcome: 'allow', last: { step: 'shadow' } })
+  await rig.ask({ headers: [['x-api-key', secret]] })
+  expect(await ask(secret)).toMatchObject({ outcome: 'deny', last: { step: 'quota', passed: false } })
+})
+
 test('what was passed is told with its value: path, address, hour; and the list of models', async () => {
   const draft = rules({ paths: ['*'], networks: ['192.0.2.0/24'], hours: ['00:00-24:00'] })
   const { secret } = await rig.createKey(draft)

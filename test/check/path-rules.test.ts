@@ -211,6 +211,24 @@ test('a denial gives no way past a rule about models either', async () => {
   expect(await ask(secret, { method: 'GET', path: '/v1/files' })).toBe('path_not_allowed')
 })
 
+test('what is done to a model by its name is no path that only a star admits', async () => {
+  const secret = await keyOf({ models: ['mine'], paths: ['/v1/*'] })
+  for (const method of ['DELETE', 'HEAD', 'OPTIONS'])
+    for (const path of ['/v1/models/other', '/v1/models/ft:mine:acme::abc', '/v1/engines/other/edits'])
+      expect(await ask(secret, { method, path })).toBe('path_not_allowed')
+  const named = await keyOf({ models: ['mine'], paths: ['DELETE /v1/models/ft:mine'] })
+  expect(await ask(named, { method: 'DELETE', path: '/v1/models/ft:mine' })).toBe('allow')
+})
+
+test('a list of models that becomes a websocket is none, and is charged', async () => {
+  const limits = [{ unit: 'requests', period: 'total', zone: 'UTC', amount: 1 }] as const
+  const { id, secret } = await rig.createKey({ limits })
+  const parts = { method: 'GET', path: '/v1/models', headers: WEBSOCKET }
+  expect(await ask(secret, parts)).toBe('allow')
+  expect(await rig.store.limitBook.listLimits(id)).toMatchObject([{ used: 1 }])
+  expect(await ask(await keyOf({ models: ['mine'] }), parts)).toBe('path_not_allowed')
+})
+
 test.each([
   'x-http-method-override',
   'x-http-method',
@@ -218,12 +236,15 @@ test.each([
   'x-original-url',
   'x-rewrite-url',
 ])(
-  'the header %s, by which servers are told another method or path, is refused by a rule about paths alone',
+  'the header %s, by which servers are told another method or path, is refused where something depends on these',
   async (name) => {
     const headers = [[name, '/v1/files']] as const
     expect(await ask(await keyOf({ deniedPaths: ['DELETE /v1/*'] }), { headers })).toBe('path_not_allowed')
     expect(await ask(await keyOf({}), { headers })).toBe('allow')
-    expect(await ask(await keyOf({ models: ['mine'] }), { body: MINE, headers })).toBe('allow')
+    const listing = { method: 'GET', path: '/v1/models', headers }
+    expect(await ask(await keyOf({ models: ['mine'] }), { body: MINE, headers })).toBe('path_not_allowed')
+    // Uncharged, and with these it may be no listing where it arrives.
+    expect(await ask(await keyOf({}), listing)).toBe('path_not_allowed')
   },
 )
 

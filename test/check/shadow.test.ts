@@ -234,6 +234,13 @@ describe('a policy in shadow mode', () => {
     expect(await usedBy(key.id)).toEqual([2])
   })
 
+  test('charges nothing where the key is in shadow mode itself', async () => {
+    await rig.store.policyBook.createPolicy({ ...policy, name: 'both' })
+    const key = await rig.createKey(ruled({ policies: ['both'] }, { limits: [perDay], shadow: true }))
+    expect(outcomeOf(await askAs(key, { body: asking('o3') }))).toEqual(['allow', 'model_not_allowed'])
+    expect(await usedBy(key.id)).toEqual([0])
+  })
+
   test('its guardrails are demanded all the same, and the key’s own status', async () => {
     await rig.store.policyBook.createPolicy({ ...policy, name: 'guarded', guardrails: ['pii-mask'] })
     const key = await rig.createKey(ruled({ policies: ['guarded'] }))

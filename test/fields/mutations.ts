@@ -104,8 +104,8 @@ const OF_RULES: readonly Mutation[] = [
   ]),
   without('denied paths', /^rule deniedPaths/, [
     RESTRICTIONS,
-    'deniesTarget(denied.rules, target)',
-    'denied === undefined',
+    'denied.find(({ rules }) => deniesTarget(rules, target))',
+    'undefined',
   ]),
   without('doubt about paths', /^rule paths, of one/, [
     RESTRICTIONS,
@@ -119,8 +119,8 @@ const OF_RULES: readonly Mutation[] = [
   ]),
   without('denied networks', /^rule deniedNetworks/, [
     RESTRICTIONS,
-    'denied.rules.hold(address)',
-    'denied === undefined',
+    'denied.find(({ rules }) => rules.hold(address))',
+    'undefined',
   ]),
   without('hours', /^rule hours/, [RESTRICTIONS, '!isWithin(rules, nowMs)', 'rules === undefined']),
   without('days', /^rule hours \(day/, [
