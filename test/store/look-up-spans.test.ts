@@ -1,58 +1,17 @@
 // The span of a look-up that several Checks caused: linked with each of them, and no more than that of one when only one asked.
-import { context, ROOT_CONTEXT, SpanStatusCode, trace } from '@opentelemetry/api'
-import { startNodeSdk } from '@opentelemetry/sdk-node'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { context, ROOT_CONTEXT, trace } from '@opentelemetry/api'
+import { expect, test } from 'vitest'
 import { createLookupGate } from '../../src/keys/lookup-gate.ts'
 import { createStoreCircuit } from '../../src/keys/store-circuit.ts'
 import { withLookUpSpan } from '../../src/store/look-up-span.ts'
+import type { EndedSpan } from '../support/ended-spans.ts'
+import { recordSpans } from '../support/ended-spans.ts'
 import { turn } from '../support/loop-turns.ts'
 import { aDigest, describeEveryStore, wantedKey } from '../support/stores.ts'
 
-type Span = Readonly<{
-  id: string
-  trace: string
-  name: string
-  parent: string | undefined
-  links: readonly string[]
-  attributes: Readonly<Record<string, unknown>>
-  failed: boolean
-}>
-
 const GROUP = 'latchkey.look_up_group'
 
-const ended: Span[] = []
-let sdk: ReturnType<typeof startNodeSdk>
-
-beforeAll(() => {
-  sdk = startNodeSdk({
-    metricReaders: [],
-    logRecordProcessors: [],
-    spanProcessors: [
-      {
-        onStart: () => {},
-        onEnd: (span) => {
-          const { spanId: id, traceId } = span.spanContext()
-          ended.push({
-            id,
-            trace: traceId,
-            name: span.name,
-            parent: span.parentSpanContext?.spanId,
-            links: span.links.map((link) => link.context.spanId),
-            attributes: span.attributes,
-            failed: span.status.code === SpanStatusCode.ERROR,
-          })
-        },
-        forceFlush: () => Promise.resolve(),
-        shutdown: () => Promise.resolve(),
-      },
-    ],
-  })
-})
-afterAll(async () => {
-  await sdk.shutdown()
-  trace.disable()
-  context.disable()
-})
+const ended = recordSpans()
 
 describeEveryStore('spans of look-ups', (get, kind) => {
   /** One place, which the first takes alone; the others wait for it and are looked up together. */
@@ -79,8 +38,9 @@ describeEveryStore('spans of look-ups', (get, kind) => {
     (find: () => Promise<unknown>): Promise<unknown> =>
       trace.getTracer('test').startActiveSpan(name, (span) => find().finally(() => span.end()))
   const untraced = (find: () => Promise<unknown>) => context.with(ROOT_CONTEXT, find)
-  const statementsOf = (spans: readonly Span[]) => spans.filter(({ name }) => name === 'SELECT key_secret')
-  const named = (spans: readonly Span[], wanted: string): Span => {
+  const statementsOf = (spans: readonly EndedSpan[]) =>
+    spans.filter(({ name }) => name === 'SELECT key_secret')
+  const named = (spans: readonly EndedSpan[], wanted: string): EndedSpan => {
     const found = spans.find(({ name }) => name === wanted)
     if (found === undefined) throw new Error(`no span ${wanted}`)
     return found

@@ -1,66 +1,20 @@
 // The spans of hot statements: under the span that asked, or under that of a group linked with it; with the statement's text and
 // nothing of its values.
 import type { Context } from '@opentelemetry/api'
-import { context, ROOT_CONTEXT, SpanStatusCode, trace } from '@opentelemetry/api'
-import { startNodeSdk } from '@opentelemetry/sdk-node'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { ROOT_CONTEXT, trace } from '@opentelemetry/api'
+import { expect, test } from 'vitest'
 import { createCall } from '../../src/kernel/call.ts'
 import { withGroupSpan } from '../../src/quota/group-span.ts'
+import type { EndedSpan } from '../support/ended-spans.ts'
+import { recordSpans } from '../support/ended-spans.ts'
 import { createKey, describeEveryForm } from '../support/stores.ts'
 
 const DAY = { unit: 'requests', period: 'day', zone: 'UTC', amount: 7_654_321 } as const
 const MONTH = { ...DAY, period: 'month' } as const
 
-type Span = Readonly<{
-  id: string
-  trace: string
-  name: string
-  kind: number
-  parent: string | undefined
-  links: readonly string[]
-  attributes: Readonly<Record<string, unknown>>
-  failed: boolean
-}>
-
 const GROUP = 'latchkey.charge_group'
 
-const ended: Span[] = []
-let sdk: ReturnType<typeof startNodeSdk>
-
-beforeAll(() => {
-  sdk = startNodeSdk({
-    metricReaders: [],
-    logRecordProcessors: [],
-    spanProcessors: [
-      {
-        onStart: () => {},
-        onEnd: (span) => {
-          const { name, kind, parentSpanContext, attributes, status } = span
-          const { spanId: id, traceId } = span.spanContext()
-          const links = span.links.map((link) => link.context.spanId)
-          const failed = status.code === SpanStatusCode.ERROR
-          ended.push({
-            id,
-            trace: traceId,
-            name,
-            kind,
-            parent: parentSpanContext?.spanId,
-            links,
-            attributes,
-            failed,
-          })
-        },
-        forceFlush: () => Promise.resolve(),
-        shutdown: () => Promise.resolve(),
-      },
-    ],
-  })
-})
-afterAll(async () => {
-  await sdk.shutdown()
-  trace.disable()
-  context.disable()
-})
+const ended = recordSpans()
 
 /** Runs `work` under a span of its own; returns that span with the groups it is linked to, and the statements below any of them. */
 const traced = (work: () => Promise<unknown>) =>
@@ -148,7 +102,7 @@ describeEveryForm('spans', (get, kind, form) => {
       await get().store.keyStore.find(other.digest, 3, get().newCall())
       await get().store.ledger.charge(other.quotas, 1, get().newCall())
     })
-    const texts = (all: readonly Span[]) => all.map(({ attributes }) => attributes['db.query.text'])
+    const texts = (all: readonly EndedSpan[]) => all.map(({ attributes }) => attributes['db.query.text'])
     expect(texts(others)).toEqual(texts(spans))
     const update = spans.find(({ name }) => name === 'UPDATE quota')
     expect(update?.attributes).toMatchObject({ 'db.operation.name': 'UPDATE', 'db.collection.name': 'quota' })
