@@ -1,4 +1,4 @@
-// Deleting an owner: only an empty one, and what is left of its revoked keys goes with it.
+// Deleting an owner: only an empty one, and its revoked keys go with it, except for the digests of their secrets.
 import { sql } from 'kysely'
 import { Rejection } from '../../kernel/failure.ts'
 import type { DatabaseTransaction } from '../schema.ts'
@@ -36,11 +36,11 @@ const refuseWhenInUse = async (tx: DatabaseTransaction, { id, path }: OwnerRow):
 
 const IDS_PER_STATEMENT = 100
 
+/** Their secrets stay, as nobody's: a digest that was once revoked is refused by every import and never finds a key again. */
 const deleteRevokedKeys = async (tx: DatabaseTransaction, ownerId: string): Promise<void> => {
   const keys = await tx.selectFrom('virtual_key').select('id').where('owner_id', '=', ownerId).execute()
   for (let at = 0; at < keys.length; at += IDS_PER_STATEMENT) {
     const ids = keys.slice(at, at + IDS_PER_STATEMENT).map(({ id }) => id)
-    await tx.deleteFrom('key_secret').where('key_id', 'in', ids).execute()
     await deleteLimits(tx, ids)
     const deleted = await tx
       .deleteFrom('virtual_key')

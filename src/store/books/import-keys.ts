@@ -53,6 +53,8 @@ export const importKeys = async (
   const isMissing = (path: string) => !owners.has(path)
   const faultOf = (draft: KeyDraft): string | undefined => {
     const there = secrets.get(digestName(draft.digest))
+    if (there?.id === null)
+      return `its secret was of key ${there.key_id}, which was revoked and deleted: no import restores it`
     if (there?.revoked_at != null)
       return `it is key ${there.key_id}, which is revoked, for ever: no import restores it`
     if (there?.not_after != null && there.not_after <= now())
@@ -104,6 +106,8 @@ const wrongOwnerPath = (path: string): string | undefined => {
 type KnownSecret = Readonly<{
   hash: Uint8Array
   key_id: string
+  /** null when the key went with its owner. */
+  id: string | null
   not_after: number | null
   revoked_at: number | null
 }>
@@ -120,8 +124,8 @@ const selectSecrets = async (
     const digests = drafts.slice(at, at + DIGESTS_PER_STATEMENT).map(({ digest }) => digest)
     const rows = await tx
       .selectFrom('key_secret as s')
-      .innerJoin('virtual_key as k', 'k.id', 's.key_id')
-      .select(['s.hash', 's.key_id', 's.not_after', 'k.revoked_at'])
+      .leftJoin('virtual_key as k', 'k.id', 's.key_id')
+      .select(['s.hash', 's.key_id', 's.not_after', 'k.id', 'k.revoked_at'])
       .where('s.hash', 'in', digests)
       .execute()
     for (const row of rows) found.set(digestName(new Uint8Array(row.hash)), row)

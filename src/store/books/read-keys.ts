@@ -35,9 +35,10 @@ export const findKeyByDigest = async (
 export const digestOfKey = async (db: Database, id: string, nowMs: number): Promise<Uint8Array> => {
   if (!isKeyId(id)) throw noSuchKey(id)
   const rows = await db
-    .selectFrom('key_secret')
-    .select(['hash', 'not_after'])
-    .where('key_id', '=', id)
+    .selectFrom('virtual_key as k')
+    .innerJoin('key_secret as s', 's.key_id', 'k.id')
+    .select(['s.hash', 's.not_after'])
+    .where('k.id', '=', id)
     .execute()
   const live = rows.filter(({ not_after }) => not_after === null || not_after > nowMs)
   const longest = live.toSorted((a, b) => (b.not_after ?? Infinity) - (a.not_after ?? Infinity))[0]
