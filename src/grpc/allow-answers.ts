@@ -2,8 +2,8 @@
 import type { AuthRequest } from '../check/auth-request.ts'
 import type { Allow, Deny } from '../check/decision.ts'
 import { PROTOCOLS_HEADER, protocolsWithoutKey } from '../check/websocket-protocols.ts'
-import type { Budget } from './allow-answer-budget.ts'
-import { budgetOf, NO_BUDGET, writeBudget } from './allow-answer-budget.ts'
+import type { LimitBytes } from './allow-answer-limits.ts'
+import { limitBytesOf, NO_LIMITS, writeLimitBytes } from './allow-answer-limits.ts'
 import { createAllowTemplates } from './allow-answer-memory.ts'
 import type { AllowTemplate, TemplateOptions } from './allow-answer-template.ts'
 import { BEFORE_OK, beforeId, createAllowTemplate } from './allow-answer-template.ts'
@@ -58,8 +58,8 @@ export const createAllowAnswers = (options: AllowAnswerOptions): AllowAnswers =>
     )
       return varied(template, {
         added: (attestor === undefined ? '' : attestationOf(attestor, template, context)) + protocols,
-        budget: withShadow(
-          isLimited ? budgetOf(allow, now()) : NO_BUDGET,
+        limits: withShadow(
+          isLimited ? limitBytesOf(allow, now()) : NO_LIMITS,
           tellShadow ? wouldDeny : undefined,
         ),
         later: laterFacts(stale, allow),
@@ -94,14 +94,14 @@ const protocolsOf = ({ request }: AllowContext): string => {
 }
 
 /** Strings of bytes. `added`: headers that are set behind the prepared ones, removed before those. */
-type Variation = Readonly<{ added: string; budget: Budget; later: string; decisionId: string }>
+type Variation = Readonly<{ added: string; limits: LimitBytes; later: string; decisionId: string }>
 
 /** Part after part goes to its place: what is joined as a string first is copied once more, and thrown away. */
 const varied = (
   { plain, okFrom, signedAt, okTo, idAt, factsFrom }: AllowTemplate,
-  { added, budget, later, decisionId }: Variation,
+  { added, limits, later, decisionId }: Variation,
 ): Buffer => {
-  const okLength = okTo - okFrom + added.length + budget.length
+  const okLength = okTo - okFrom + added.length + limits.length
   const metadata = later === '' ? '' : beforeId(plain.length - factsFrom + later.length)
   const metadataLength = later === '' ? idAt - okTo : metadata.length
   const okAt = BEFORE_OK.length + varintLength(okLength)
@@ -112,14 +112,14 @@ const varied = (
   // To the end of BEFORE_OK the plain answer is no other.
   plain.copy(answer, 0, 0, BEFORE_OK.length)
   writeVarint(okLength, answer, BEFORE_OK.length)
-  const budgetAt = metadataAt - budget.length
+  const limitsAt = metadataAt - limits.length
   if (added === '') plain.copy(answer, okAt, okFrom, okTo)
   else {
     plain.copy(answer, okAt, okFrom, signedAt)
     answer.write(added, okAt + signedAt - okFrom, 'latin1')
-    plain.copy(answer, budgetAt - (okTo - signedAt), signedAt, okTo)
+    plain.copy(answer, limitsAt - (okTo - signedAt), signedAt, okTo)
   }
-  writeBudget(budget, answer, budgetAt)
+  writeLimitBytes(limits, answer, limitsAt)
   if (later === '') plain.copy(answer, metadataAt, okTo)
   else {
     answer.write(metadata, metadataAt, 'latin1')
@@ -136,10 +136,10 @@ const laterFacts = (stale: boolean, { failedOpen, wouldDeny }: Allow): string =>
   (failedOpen ? FAIL_OPEN : '') +
   (wouldDeny === undefined ? '' : structEntry('would_deny', wouldDeny.reason))
 
-const withShadow = (budget: Budget, wouldDeny: Deny | undefined): Budget => {
-  if (wouldDeny === undefined) return budget
+const withShadow = (limits: LimitBytes, wouldDeny: Deny | undefined): LimitBytes => {
+  if (wouldDeny === undefined) return limits
   const told = overwritingHeader(TAG.okResponse.responseHeadersToAdd, WOULD_DENY_HEADER, wouldDeny.reason)
-  return { ...budget, length: budget.length + told.length, near: budget.near + told }
+  return { ...limits, length: limits.length + told.length, more: limits.more + told }
 }
 
 const STALE = structEntry('stale', 'true')

@@ -129,7 +129,7 @@ describe.each(ENVOYS)('Envoy %s', (version) => {
     expect(rig.received()).toHaveLength(1)
   })
 
-  it('the remaining budget is told to the client, not to the model server', async () => {
+  it('what remains of a limit is told to the client, not to the model server', async () => {
     const limit = { unit: 'requests', period: 'total', zone: 'UTC', amount: 7 } as const
     const { secret } = await rig.createKey({ limits: [limit] })
     const response = await rig.chat(secret, 'gpt-4o-mini')

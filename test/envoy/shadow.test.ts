@@ -40,7 +40,7 @@ describe.each(ENVOYS)('Envoy %s', (version) => {
     })
   })
 
-  it('passes what a limit would refuse, and tells of no budget', async () => {
+  it('passes what a limit would refuse, and tells of no limits', async () => {
     const { secret } = await rig.createKey({ limits: [NONE], shadow: true })
     const response = await rig.chat(secret, 'gpt-4o-mini')
     expect([response.status, response.headers.get('x-latchkey-would-deny')]).toEqual([

@@ -3,50 +3,50 @@ import type { Allow } from '../check/decision.ts'
 import { OVERWRITE, overwritingHeader, TAG } from './answer-bytes.ts'
 import { rateLimitNames, resetText, softLimitHeaders, tightestOf } from './rate-limit-headers.ts'
 
-export type Budget = Readonly<{
+export type LimitBytes = Readonly<{
   /** Bytes that it takes in an answer. */
   length: number
   blanks: Blanks | undefined
   amount: number
   remaining: number
   reset: string
-  /** A string of bytes. */
-  near: string
+  /** Headers that stand behind these, as a string of bytes. */
+  more: string
 }>
 
 /** The three headers, or two, with their values left blank; where each value begins. */
 type Blanks = Readonly<{ bytes: Buffer; amountAt: number; remainingAt: number; resetAt: number }>
 
-export const NO_BUDGET: Budget = {
+export const NO_LIMITS: LimitBytes = {
   length: 0,
   blanks: undefined,
   amount: 0,
   remaining: 0,
   reset: '',
-  near: '',
+  more: '',
 }
 
 /** Throws as `overwriting` does. */
-export const budgetOf = ({ limits, near }: Allow, nowMs: number): Budget => {
-  const nearBytes = near.length === 0 ? '' : softLimitBytes(near)
+export const limitBytesOf = ({ limits, near }: Allow, nowMs: number): LimitBytes => {
+  const more = near.length === 0 ? '' : softLimitBytes(near)
   const tightest = tightestOf(limits)
-  if (tightest === undefined) return { ...NO_BUDGET, length: nearBytes.length, near: nearBytes }
+  if (tightest === undefined) return { ...NO_LIMITS, length: more.length, more }
   const { amount, remaining } = tightest
   const reset = resetText(tightest, nowMs)
   const blanks = blanksOf(tightest.quota.unit, digitsIn(amount), digitsIn(remaining), reset.length)
-  return { length: blanks.bytes.length + nearBytes.length, blanks, amount, remaining, reset, near: nearBytes }
+  return { length: blanks.bytes.length + more.length, blanks, amount, remaining, reset, more }
 }
 
 /** Returns where it ends. */
-export const writeBudget = (budget: Budget, into: Buffer, at: number): number => {
-  const { blanks, length, near } = budget
+export const writeLimitBytes = (limits: LimitBytes, into: Buffer, at: number): number => {
+  const { blanks, length, more } = limits
   if (blanks !== undefined) {
     into.set(blanks.bytes, at)
-    fillNumber(into, at + blanks.amountAt, budget.amount)
-    fillNumber(into, at + blanks.remainingAt, budget.remaining)
-    fill(into, at + blanks.resetAt, budget.reset)
+    fillNumber(into, at + blanks.amountAt, limits.amount)
+    fillNumber(into, at + blanks.remainingAt, limits.remaining)
+    fill(into, at + blanks.resetAt, limits.reset)
   }
-  if (near !== '') into.write(near, at + length - near.length, 'latin1')
+  if (more !== '') into.write(more, at + length - more.length, 'latin1')
   return at + length
 }
 
