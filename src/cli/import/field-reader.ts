@@ -14,6 +14,8 @@ export type FieldReader = Readonly<{
   flag(name: string): boolean | undefined
   /** Says nothing that matters here. */
   pass(name: string): void
+  /** The same, unless it is anything but a no. */
+  passNo(name: string): void
   /** Notes what is wrong. */
   fault(sentence: string): void
   /** Names of fields that say something and were not read. */
@@ -48,6 +50,9 @@ export const createFieldReader = (
     instant: (name) => as(name, 'a date and time such as 2027-01-31T09:00:00Z', parseInstant),
     flag: (name) => as(name, 'true or false', parseFlag),
     pass: (name) => void read.add(name),
+    passNo: (name) => {
+      if (parseFlag(fields.get(name)) === false) read.add(name)
+    },
     fault,
     unread: () =>
       [...fields].flatMap(([name, held]) =>
@@ -74,14 +79,14 @@ const parseFlag = (held: unknown): boolean | undefined => {
 /** An empty list is not among it: it may mean that nothing is admitted. */
 const isAbsent = (held: unknown): boolean => held === undefined || held === null || held === ''
 
-/** What limits nobody, in JSON or as a cell. */
+/** What limits nobody, in JSON or as a cell. A no is not among it: `enabled: false` says something. */
 const isEmpty = (held: unknown): boolean => {
-  if (held === undefined || held === null || held === false) return true
+  if (held === undefined || held === null) return true
   if (typeof held === 'string') return EMPTY_TEXTS.has(held.trim().toLowerCase())
   return typeof held === 'object' && Object.keys(held).length === 0
 }
 
-const EMPTY_TEXTS = new Set(['', '[]', '{}', 'null', 'false', 'f'])
+const EMPTY_TEXTS = new Set(['', '[]', '{}', 'null'])
 
 const parseList = (held: unknown): readonly string[] | undefined => {
   const list: unknown = typeof held === 'string' ? listFromText(held) : held

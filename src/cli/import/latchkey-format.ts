@@ -14,16 +14,16 @@ export const draftFromLatchkey = (
   const found = secretOf(row, secrets)
   const name = row.text('name')
   if (name === undefined) row.fault('name is missing')
-  const status = row.text('status')
-  if (status === 'revoked' || row.instant('revoked_at') !== undefined)
-    row.fault('it is revoked, for ever: no import restores it')
+  const notBeforeMs = row.instant('not_before')
+  const expiresAtMs = row.instant('expires_at')
+  const isDisabled = readStatus(row, { notBeforeMs, expiresAtMs })
   // Said by `keys create --json`, and of no meaning elsewhere; an owner is disabled at the owner.
   row.pass('id')
   row.pass('created_at')
   const draft = {
     ownerPath: row.text('owner') ?? defaultOwner,
-    notBeforeMs: row.instant('not_before'),
-    expiresAtMs: row.instant('expires_at'),
+    notBeforeMs,
+    expiresAtMs,
     rules: {
       models: row.list('models'),
       deniedModels: row.list('denied_models') ?? [],
@@ -39,10 +39,35 @@ export const draftFromLatchkey = (
     labels: row.pairs('labels') ?? {},
     limits: (row.list('limits') ?? []).flatMap((text) => limitFrom(row, text)),
     failMode: failModeOf(row),
-    disabled: row.flag('disabled') ?? status === 'disabled',
+    disabled: row.flag('disabled') === true || isDisabled,
   }
   return found === undefined || name === undefined ? undefined : { ...draft, ...found, name }
 }
+
+/**
+ * Whether it says disabled. The words are those of `keys list`; any other may mean that the key is not to be used, and so may one
+ * that nothing else in the record says.
+ */
+const readStatus = (
+  row: FieldReader,
+  { notBeforeMs, expiresAtMs }: Pick<KeyDraft, 'notBeforeMs' | 'expiresAtMs'>,
+): boolean => {
+  const status = row.text('status') ?? 'active'
+  if (status === 'revoked' || row.instant('revoked_at') !== undefined)
+    row.fault('it is revoked, for ever: no import restores it')
+  else if (status === 'expired' && expiresAtMs === undefined)
+    row.fault('status is expired, and expires_at does not say when')
+  else if (status === 'not yet valid' && notBeforeMs === undefined)
+    row.fault('status is not yet valid, and not_before does not say until when')
+  else if (status === 'owner disabled')
+    row.fault(
+      'status is owner disabled, which is said at the owner: disable the owner, and --ignore status imports the key as active',
+    )
+  else if (!CARRIED.includes(status)) row.fault(`status must be one of ${CARRIED.join(', ')}`)
+  return status === 'disabled'
+}
+
+const CARRIED: readonly string[] = ['active', 'disabled', 'expired', 'not yet valid']
 
 const secretOf = (
   row: FieldReader,

@@ -20,6 +20,9 @@ const HISTORY = [
   'last_rotation_at',
 ] as const
 
+/** Of no meaning as long as they are false. */
+const SWITCHES = ['auto_rotate', 'team_blocked'] as const
+
 /**
  * Without the token nothing can be imported, so its digest is asked for first. Everything else that says something and is not read here
  * is told by the caller: a rule that would silently be dropped lets through what was refused before.
@@ -30,6 +33,7 @@ export const draftFromLitellm = (row: FieldReader, context: FormatContext): KeyD
   if (digest === undefined || token?.length !== 64)
     row.fault('token must be the SHA-256 of the key in 64 hexadecimal digits')
   for (const name of HISTORY) row.pass(name)
+  for (const name of SWITCHES) row.passNo(name)
   // A duration alone limits nothing; a budget is told.
   row.pass('budget_duration')
   const keyName = row.text('key_name')

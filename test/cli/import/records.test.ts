@@ -120,6 +120,6 @@ test('a flag or a number that is none is a fault, never a silent no', () => {
 test('what says something and was not read is named, unless it is ignored', () => {
   const row = reader({ a: 1, b: 0, c: '', d: {}, e: 'null', f: false, g: 'x', h: '{}' }, ['g'])
   row.wholeNumber('a')
-  expect(row.unread()).toEqual(['b'])
+  expect(row.unread()).toEqual(['b', 'f'])
   expect(row.text('g')).toBeUndefined()
 })
