@@ -48,7 +48,7 @@ export type Config = Readonly<{
     maxBytes: number
     positiveTtlMs: number
     unfedTtlMs: number
-    graceMs: number
+    staleGraceMs: number
     absentTtlMs: number
   }>
   feedIntervalMs: number
@@ -98,7 +98,7 @@ const toConfig = (settings: Settings, environment: Environment): Config => ({
     maxBytes: settings.cache_max_size,
     positiveTtlMs: settings.cache_positive_ttl,
     unfedTtlMs: settings.cache_unfed_ttl,
-    graceMs: settings.stale_grace,
+    staleGraceMs: settings.stale_grace,
     absentTtlMs: settings.cache_absent_ttl,
   },
   feedIntervalMs: settings.feed_interval,

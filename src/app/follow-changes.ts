@@ -51,5 +51,5 @@ export const followChanges = (
 }
 
 /** Cut off from the feed, a key is asked for again; cut off from all of the store, it is served for the grace: see key-directory.ts. */
-const servesMs = ({ unfedTtlMs, graceMs, positiveTtlMs }: Config['cache']): number =>
-  Math.min(positiveTtlMs, Math.max(unfedTtlMs, graceMs))
+const servesMs = ({ unfedTtlMs, staleGraceMs, positiveTtlMs }: Config['cache']): number =>
+  Math.min(positiveTtlMs, Math.max(unfedTtlMs, staleGraceMs))

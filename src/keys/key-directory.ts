@@ -37,7 +37,7 @@ export type KeyDirectoryOptions = KeyCacheOptions &
     /** The same while it does not: nobody would tell of a revocation. */
     unfedTtlMs: number
     /** How long a key is served without being asked when the store cannot be, counted from when it was last known to be right. */
-    graceMs: number
+    staleGraceMs: number
     /** How long one look-up may take, whoever waits for it. */
     lookupTimeoutMs: number
   }>
@@ -166,7 +166,7 @@ export const createKeyDirectory = (deps: {
       // Who is gone already is looked up for nobody.
       if (flight === undefined) assertAwaited(call, clock)
       const looking = flight ?? startFlight(name, digest, call)
-      if (held === undefined || ageMs(held, nowMs) >= options.graceMs)
+      if (held === undefined || ageMs(held, nowMs) >= options.staleGraceMs)
         return withinDeadline(looking, call, clock)
       return orStale(looking, name, call)
     },

@@ -81,7 +81,7 @@ describe('without a catalogue', () => {
       maxBytes: 1e6,
       positiveTtlMs: 5_000,
       unfedTtlMs: 5_000,
-      graceMs: 0,
+      staleGraceMs: 0,
       absentTtlMs: 1_000,
       lookupTimeoutMs: 5_000,
     }

@@ -17,7 +17,7 @@ const CACHE = {
   maxBytes: 10_000_000,
   positiveTtlMs: 3_600_000,
   unfedTtlMs: 3_600_000,
-  graceMs: 0,
+  staleGraceMs: 0,
   absentTtlMs: 1_000,
   lookupTimeoutMs: 60_000,
 }

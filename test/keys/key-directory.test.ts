@@ -23,7 +23,7 @@ const setUp = (options: Partial<KeyDirectoryOptions> = {}, feedPosition = () => 
       maxBytes: 10_000_000,
       positiveTtlMs: 5_000,
       unfedTtlMs: 5_000,
-      graceMs: 0,
+      staleGraceMs: 0,
       absentTtlMs: 1_000,
       lookupTimeoutMs: 5_000,
       ...options,

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { RevocationWorld } from '../support/revocation-world.ts'
 import { createRevocationWorld, WORLD_OPTIONS } from '../support/revocation-world.ts'
 
-const { unfedTtlMs, graceMs, positiveTtlMs } = WORLD_OPTIONS
+const { unfedTtlMs, staleGraceMs, positiveTtlMs } = WORLD_OPTIONS
 
 /** A Check must not stop waiting because this machine is slow. */
 beforeEach(() => {
@@ -81,7 +81,7 @@ describe('an outage', () => {
     const world = await remembering()
     await pollFor(world, 30_000)
     world.setReachable(false)
-    world.clock.advance(graceMs - 1)
+    world.clock.advance(staleGraceMs - 1)
     expect(await world.ask()).toBe('admitted')
     world.clock.advance(1)
     expect(await world.ask()).toBe('unknown')

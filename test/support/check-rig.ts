@@ -63,7 +63,7 @@ export const createCheckRig = async (): Promise<CheckRig> => {
       maxBytes: 100_000_000,
       positiveTtlMs: 5_000,
       unfedTtlMs: 5_000,
-      graceMs: 0,
+      staleGraceMs: 0,
       absentTtlMs: 1_000,
       lookupTimeoutMs: 5_000,
     },

@@ -34,7 +34,7 @@ export const WORLD_OPTIONS: KeyDirectoryOptions = {
   maxBytes: 1_000_000,
   positiveTtlMs: 600_000,
   unfedTtlMs: 5_000,
-  graceMs: 60_000,
+  staleGraceMs: 60_000,
   absentTtlMs: 1_000,
   lookupTimeoutMs: 10_000,
 }
