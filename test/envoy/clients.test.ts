@@ -27,13 +27,12 @@ const KEY_ENTRY = 'openai-insecure-api-key.'
 const azure = (deployment: string) =>
   `/openai/deployments/${deployment}/chat/completions?api-version=2024-10-21`
 
-/** The model server of the llamas speaks websocket, and Envoy lets websockets pass, over HTTP/2 too. */
+/** The model server of the llamas speaks websocket; the demo lets websockets pass, and here over HTTP/2 too. */
 const withWebSockets = (port: number) => (document: Document) => {
   const at = [0, 1, 2, 3, 4, 5].find((index) => document.getIn([...CLUSTERS, index, 'name']) === 'vllm') ?? -1
   document.setIn([...CLUSTERS, at, ...ADDRESS], {
     socket_address: { address: '127.0.0.1', port_value: port },
   })
-  document.setIn([...HCM, 'upgrade_configs'], [{ upgrade_type: 'websocket' }])
   document.setIn([...HCM, 'http2_protocol_options'], { allow_connect: true })
 }
 

@@ -1,10 +1,9 @@
-// The public keys of attestations through Envoy, by the route and the cluster that the manual shows; and a websocket through the demo's.
+// The public keys of attestations through Envoy, by the route and the cluster that the manual shows.
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
-import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Document } from 'yaml'
 import { isSeq, parse } from 'yaml'
 import { listenOn } from '../../src/cli/demo/listen.ts'
@@ -16,8 +15,6 @@ import type { EnvoyRig, MintedKey } from '../support/envoy-rig.ts'
 import { startEnvoyRig } from '../support/envoy-rig.ts'
 import { header } from '../support/raw-client.ts'
 import { ENVOYS } from '../support/tested-envoys.ts'
-import type { WebSocketServer } from '../support/websocket-server.ts'
-import { startWebSocketServer } from '../support/websocket-server.ts'
 
 const JWKS_PATH = '/.well-known/jwks.json'
 const CLUSTERS = ['static_resources', 'clusters']
@@ -48,15 +45,12 @@ describe.each(ENVOYS)('Envoy %s', (version) => {
   let lifecycle: Lifecycle
   let rig: EnvoyRig
   let key: MintedKey
-  let sockets: WebSocketServer
   beforeAll(async () => {
     lifecycle = createLifecycle()
     const directory = await mkdtemp(join(tmpdir(), 'latchkey-test-'))
     lifecycle.onClose('directory', () => rm(directory, { recursive: true }))
     const keyFile = join(directory, 'attestation.pem')
     await writeFile(keyFile, pemOf(aSigningKey()))
-    sockets = await startWebSocketServer()
-    lifecycle.onClose('websockets', sockets.close)
     // Envoy is told an address before the health listener has one.
     const health = await listenOn(
       createServer((request, response) => {
@@ -74,14 +68,12 @@ describe.each(ENVOYS)('Envoy %s', (version) => {
         unshift(document, ROUTES, route)
         unshift(document, CLUSTERS, cluster)
         document.setIn([...CLUSTERS, 0, ...ADDRESS], local(health.port))
-        document.setIn([...CLUSTERS, 2, ...ADDRESS], local(sockets.port))
       },
     })
     lifecycle.onClose('rig', rig.close)
     key = await rig.createKey()
   })
   afterAll(() => lifecycle.close())
-  beforeEach(() => void sockets.opened())
 
   it('anybody gets the public keys there, by which a model server verifies', async () => {
     const answer = await rig.send({ method: 'GET', path: JWKS_PATH, headers: [], body: '' })
@@ -100,29 +92,4 @@ describe.each(ENVOYS)('Envoy %s', (version) => {
       expect([answer.status, JSON.parse(answer.body).error.code]).toEqual([401, 'missing_key'])
     },
   )
-
-  /** The head of the answer. */
-  const upgrade = (headers: readonly string[]) =>
-    new Promise<string>((resolve, reject) => {
-      const lines = ['host: models.test', 'connection: upgrade', 'upgrade: websocket', ...headers]
-      const socket = connect(rig.envoy.port, '127.0.0.1').on('error', reject)
-      socket.write(['GET /v1/realtime?model=gpt-4o-mini HTTP/1.1', ...lines, '', ''].join('\r\n'))
-      let heard = ''
-      socket.on('data', (bytes) => {
-        heard += bytes.toString()
-        if (!heard.includes('\r\n\r\n')) return
-        socket.destroy()
-        resolve(heard)
-      })
-    })
-
-  it('a websocket is opened with a key, which goes no further, and not without', async () => {
-    const theirs = ['sec-websocket-version: 13', 'sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==']
-    expect(await upgrade(theirs)).toMatch(/^HTTP\/1\.1 401 /)
-    expect(sockets.opened()).toEqual([])
-    expect(await upgrade([...theirs, `authorization: Bearer ${key.secret}`])).toMatch(/^HTTP\/1\.1 101 /)
-    const [opened] = sockets.opened()
-    expect(opened?.path).toBe('/v1/realtime?model=gpt-4o-mini')
-    expect(JSON.stringify(opened?.headers)).not.toContain(key.secret)
-  })
 })
