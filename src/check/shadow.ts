@@ -1,4 +1,4 @@
-// Shadow mode: what rules and limits would refuse passes, uncharged, and is told of. Never for a credential, never for an outage.
+// Shadow mode of keys: what rules and limits would refuse passes, uncharged, and is told of. Never for a credential or an outage.
 import type { VirtualKey } from '../keys/virtual-key.ts'
 import type { Deny, DenyReason } from './decision.ts'
 

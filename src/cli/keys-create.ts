@@ -47,7 +47,7 @@ export const addKeysCreate = (keys: Command, context: CommandContext): void => {
     .option('--not-before <when>', 'refused earlier: a date, or a time from now such as 2h')
     .option('--expires <when>', 'refused from then on: a date, or a time from now such as 30d')
     .addOption(failModeOption())
-    .addOption(shadowOption())
+    .addOption(shadowOption('key'))
     .addOption(labelOption())
     .option('--count <n>', 'how many keys, all or none', '1')
     .option('--json', 'one JSON object a line')

@@ -77,7 +77,7 @@ const addKeysUpdate = (keys: Command, context: CommandContext): void => {
     .option('--expires <when>', 'refused from then on: a date, or a time from now')
     .addOption(new Option('--clear-expires', 'never expires').conflicts('expires'))
     .addOption(failModeOption())
-    .addOption(shadowOption())
+    .addOption(shadowOption('key'))
     .option('--json', 'the key as one JSON object')
   addLabelChangeOptions(addRulesChangeOptions(command, { withPolicies: true })).action(
     (id: string, flags: UpdateFlags) =>

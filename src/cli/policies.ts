@@ -22,7 +22,7 @@ export const addPolicies = (program: Command, context: CommandContext): void => 
     'the policy as one JSON object',
   )
   addRulesOptions(create, { withPolicies: false })
-    .addOption(shadowOption())
+    .addOption(shadowOption('policy'))
     .action((name: string, flags: Flags) =>
       withStore(flags, context, async ({ store }) => {
         const draft = { name, shadow: flags.shadow === 'on', ...policyRulesOf(flags) }
@@ -64,7 +64,7 @@ const addUpdate = (policies: Command, context: CommandContext): void => {
     'the policy as one JSON object',
   )
   addRulesChangeOptions(update, { withPolicies: false })
-    .addOption(shadowOption())
+    .addOption(shadowOption('policy'))
     .action((name: string, flags: Flags) =>
       withStore(flags, context, async ({ store }) => {
         const change = { ...rulesChangeOf(flags), ...shadowChangeOf(flags) }

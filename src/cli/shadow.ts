@@ -3,11 +3,13 @@ import { Option } from 'commander'
 
 export type ShadowFlags = Readonly<{ shadow?: 'on' | 'off' }>
 
-export const shadowOption = (): Option =>
-  new Option('--shadow <on|off>', 'let pass what would be refused, uncharged, and tell of it').choices([
-    'on',
-    'off',
-  ])
+const WORDS = {
+  key: 'let pass what would be refused, uncharged, and tell of it',
+  policy: 'let pass what it alone would refuse, charged as ever, and tell of it',
+} as const
+
+export const shadowOption = (holder: keyof typeof WORDS): Option =>
+  new Option('--shadow <on|off>', WORDS[holder]).choices(['on', 'off'])
 
 /** Only what was given. */
 export const shadowChangeOf = ({ shadow }: ShadowFlags): { shadow?: boolean } =>

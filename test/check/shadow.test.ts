@@ -1,4 +1,4 @@
-// Shadow mode lets pass what rules and limits would refuse, uncharged and told of, and nothing else.
+// Shadow mode lets pass what rules would refuse and tells of it: a key's uncharged, limits too; a policy's charged, limits in earnest.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Check } from '../../src/check/check.ts'
 import { createCheck } from '../../src/check/check.ts'
