@@ -1,4 +1,4 @@
-// Starts the whole story on this machine: Latchkey on an embedded store, a real Envoy before three mock model servers.
+// Starts the whole story on this machine: Latchkey on an embedded store, a real Envoy before four mock model servers.
 import { createWriteStream } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
