@@ -5,6 +5,7 @@ import type { Flags } from './config/read-settings.ts'
 import { readSettings } from './config/read-settings.ts'
 import type { Settings } from './config/settings.ts'
 import type { Environment } from './config/sources.ts'
+import { alsoRedact } from './kernel/redacted.ts'
 import type { SecretFormat } from './keys/secret.ts'
 
 export type TlsConfig = Readonly<{
@@ -67,9 +68,15 @@ export type Config = Readonly<{
   otelEnvironment: Environment
 }>
 
-/** Throws a Rejection that lists every fault, each with the flag, variable or line it comes from. */
-export const loadConfig = (flags: Flags = {}, environment: Environment = process.env): Config =>
-  deepFrozen(toConfig(readSettings(flags, environment).settings, environment))
+/**
+ * Throws a Rejection that lists every fault, each with the flag, variable or line it comes from. From then on this process does not
+ * repeat words in the form of a key.
+ */
+export const loadConfig = (flags: Flags = {}, environment: Environment = process.env): Config => {
+  const config = deepFrozen(toConfig(readSettings(flags, environment).settings, environment))
+  alsoRedact(config.keyFormats)
+  return config
+}
 
 const toConfig = (settings: Settings, environment: Environment): Config => ({
   databaseUrl: settings.database_url,
