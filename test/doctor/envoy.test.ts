@@ -1,6 +1,6 @@
 // Mistakes in an Envoy bootstrap, each planted in the one that ships, and what the doctor says of it.
 import { globSync, readFileSync } from 'node:fs'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { parse } from 'yaml'
 import { endpointsOf, envoyFacts } from '../../src/doctor/envoy/envoy-facts.ts'
 import { createAuthority, createCertificate } from '../support/certificates.ts'
@@ -217,6 +217,22 @@ describe('an Envoy bootstrap', () => {
     expect(complaints).toContainEqual(expect.stringMatching(words))
     // What follows from it may be said too, but not of half the file.
     expect(complaints.length).toBeLessThanOrEqual(2)
+  })
+
+  it.each([
+    ['a bracket too many', `x-api-key: [sk-provider]]`, 'line 3 is not YAML'],
+    ['a name twice', `admin: sk-provider`, 'line 3 is not YAML'],
+    ['text after text', `x: "sk-provider" sk-provider`, 'line 3 is not YAML'],
+    ['an alias of nothing', `x: *sk-provider`, 'it is nested too deeply, or an alias in it'],
+    ['a tag of nobody', `x: !sk-provider y`, 'no static listener'],
+  ])('that is no YAML (%s) is told by its line, without what stands there', async (_name, line, words) => {
+    const rig = await aDoctorRig()
+    const warned = vi.spyOn(process, 'emitWarning')
+    const envoyFile = await rig.file('envoy.yaml', `# Envoy\nadmin: {}\n${line}\n`)
+    const complaints = (await rig.complaints({ listen: LISTEN }, { envoyFile })).filter(isOfEnvoy)
+    expect(complaints).toEqual([expect.stringContaining(words)])
+    expect(complaints.join() + JSON.stringify(warned.mock.calls)).not.toContain('sk-provider')
+    warned.mockRestore()
   })
 
   it.each<Mistake>([

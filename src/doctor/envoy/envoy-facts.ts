@@ -1,6 +1,6 @@
 // Reads a bootstrap of Envoy: its gateways, each with the filter that asks Latchkey, its routes, and the clusters.
 import { readFileSync } from 'node:fs'
-import { parse } from 'yaml'
+import { LineCounter, parseDocument } from 'yaml'
 import type { Tree } from './tree.ts'
 import { at, entriesAt, isOfType, itemsAt, textAt, toTree } from './tree.ts'
 
@@ -32,9 +32,22 @@ export type EnvoyFacts = Readonly<{
   runtime: Tree
 }>
 
-/** Throws what the file system or the parser throws. JSON is YAML too. */
-export const readEnvoyFile = (path: string): EnvoyFacts =>
-  envoyFacts(parse(readFileSync(path, 'utf8'), { merge: true, maxAliasCount: 1_000 }))
+/** Throws what the file system throws, or where it is no YAML. JSON is YAML too. */
+export const readEnvoyFile = (path: string): EnvoyFacts => envoyFacts(parsed(readFileSync(path, 'utf8')))
+
+/** What the parser says of a mistake is not told: it repeats what stands there, which may be a provider's key. */
+const parsed = (text: string): unknown => {
+  const lines = new LineCounter()
+  let wrong: number | undefined
+  try {
+    const document = parseDocument(text, { merge: true, lineCounter: lines, prettyErrors: false })
+    wrong = document.errors[0]?.pos[0]
+    if (wrong === undefined) return document.toJS({ maxAliasCount: 1_000 })
+  } catch {
+    throw new Error('it is nested too deeply, or an alias in it stands for nothing or for too much')
+  }
+  throw new Error(`line ${lines.linePos(wrong).line} is not YAML`)
+}
 
 export const envoyFacts = (document: unknown): EnvoyFacts => {
   const bootstrap = toTree(document)
