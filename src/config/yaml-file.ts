@@ -1,6 +1,7 @@
 // The YAML file: a map of settings, each with the line that it stands on; whatever else somebody writes is a fault with its line.
 import type { Document, Node, Pair } from 'yaml'
 import { isAlias, isMap, isNode, isScalar, LineCounter, parseDocument, visit } from 'yaml'
+import { firstTooDeep } from './nesting.ts'
 import { readSettingsFile } from './read-settings-file.ts'
 import type { Sourced } from './sources.ts'
 import { withSecretFiles } from './sources.ts'
@@ -75,29 +76,6 @@ const referencesIn = (document: Document): readonly number[] => {
   })
   return offsets
 }
-
-const MOST_DEPTH = 16
-
-/**
- * The line on which so many brackets are open, or so much is indented or begun, that the parser's own depth would be tried. Brackets
- * in texts count too: no setting holds so many.
- */
-const firstTooDeep = (source: string): number | undefined => {
-  let open = 0
-  for (const [index, line] of source.split(/\r\n|\r|\n/).entries()) {
-    if (line.trimStart().startsWith('#')) continue
-    for (const character of line)
-      if (character === '[' || character === '{') open += 1
-      else if ((character === ']' || character === '}') && open > 0) open -= 1
-    const begun = (line.match(/[-?:](?=\s)/g) ?? []).length
-    const indented = /^[ ]*/.exec(line)?.[0].length ?? 0
-    if (open > MOST_DEPTH || begun > MOST_BEGUN || indented > MOST_INDENTED) return index + 1
-  }
-  return undefined
-}
-
-const MOST_BEGUN = 64
-const MOST_INDENTED = 256
 
 /** The first line of a map that begins where names do and has no colon after one. */
 const firstBare = (source: string): number | undefined => {

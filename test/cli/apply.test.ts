@@ -1,5 +1,5 @@
 // latchkey apply and export, as people and pipelines use them.
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -10,6 +10,7 @@ import { isSame } from '../../src/keys/state-plan.ts'
 import type { CommandRig } from '../support/command-rig.ts'
 import { createCommandRig } from '../support/command-rig.ts'
 import { storedStates } from '../support/generated-states.ts'
+import { runLatchkey } from '../support/latchkey-command.ts'
 
 const WHOLE = `guardrails: [pii-mask]
 policies:
@@ -151,11 +152,40 @@ describe('on one store', () => {
     ['a section that is null', 'policies:', /:1: policies must be a list; \[\]/],
     ['an alias of nothing', 'policies: [{name: p, models: *all}]', /:1: there is no &all before this alias/],
     ['an entry that is null', 'policies: [{name: p, models: [~]}]', /:1: models must hold text/],
-    ['lists in lists in lists', `owners: ${'['.repeat(5_000)}`, /is not YAML that can be read|:1: /],
+    ['lists in lists in lists', `\n\nowners: ${'['.repeat(50_000)}`, /^f:3: is nested too deeply$/],
+    ['maps in maps in maps', `\nowners:${' {a:'.repeat(50_000)}`, /^f:2: is nested too deeply$/],
+    ['entries in entries in entries', `\n${'- '.repeat(50_000)}`, /^f:2: is nested too deeply$/],
     ['a model without a route', 'models: [{name: m}]', /:1: model m must have a route/],
     ['an owner without a path', 'owners: [{}]', /:1: owner must have a path/],
   ])('%s is refused', (_what, text, words) => {
     expect(readDeclared([{ name: 'f', text }]).faults).toContainEqual(expect.stringMatching(words))
+  })
+
+  test('a file that is no UTF-8 is refused with its line, a larger one than anybody writes as a whole', async () => {
+    const latin = join(rig.directory, 'latin.yaml')
+    await writeFile(latin, Buffer.from('guardrails:\n  - ok\n  # caf\u00e9\n', 'latin1'))
+    const endless = join(rig.directory, 'endless.yaml')
+    await writeFile(endless, '')
+    await truncate(endless, 2 ** 26 + 1)
+    const { code, stderr } = await rig.latchkey('apply', '-f', latin, '-f', endless)
+    expect(code).toBe(64)
+    expect(stderr).toContain(`${latin}:3: is not UTF-8 text`)
+    expect(stderr).toContain(`${endless}: is larger than 64MiB`)
+  })
+
+  test('standard input is read to its end, whatever it is cut into, and without its byte order mark', async () => {
+    const run = (stdin: string) =>
+      runLatchkey(['apply', '-f', '-', '--dry-run'], {
+        directory: rig.directory,
+        env: { DATABASE_URL: rig.databaseUrl },
+        stdin,
+      })
+    const comments = `# ${'\u00e9'.repeat(100)}\n`.repeat(1_000)
+    const { code, stdout } = await run(`\ufeff${comments}owners: [{path: of-stdin}]\n`)
+    expect({ code, stdout }).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('+ owner of-stdin') as string,
+    })
   })
 
   test('a file that is not there, and options that do not belong together, are refused', async () => {
@@ -188,7 +218,7 @@ test('whatever the text is, it is read or refused with its line', () => {
   fc.assert(
     fc.property(fc.array(words, { maxLength: 30 }), (pieces) => {
       const { faults } = readDeclared([{ name: 'f', text: pieces.join(' ') }])
-      for (const fault of faults) expect(fault).toMatch(/^f(:\d+)?: /)
+      for (const fault of faults) expect(fault).toMatch(/^f(:\d+: |: states nothing)/)
     }),
     { numRuns: process.env['LATCHKEY_PROVE'] === '1' ? 100_000 : 1_000 },
   )

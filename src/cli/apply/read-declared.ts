@@ -1,6 +1,7 @@
 // YAML documents to one declared state: every fault with its file and line, and where each object stands for those found later.
 import type { Node } from 'yaml'
 import { isMap, isSeq, LineCounter, parseAllDocuments } from 'yaml'
+import { firstTooDeep } from '../../config/nesting.ts'
 import type { DeclaredState, StateFault } from '../../keys/declared-state.ts'
 import type { InputFile } from './input-files.ts'
 import type { Place, Places } from './read-objects.ts'
@@ -55,8 +56,17 @@ const NOTHING: DeclaredState = {
 const documentsOf = ({ name, text }: InputFile, faults: string[]): readonly Source[] => {
   const lines = new LineCounter()
   const line = (offset: number) => `${name}:${lines.linePos(offset).line}`
+  const tooDeep = (at: number): readonly Source[] => {
+    faults.push(`${name}:${at}: is nested too deeply`)
+    return []
+  }
   try {
     const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false })
+    const mistakes = documents.flatMap(({ errors, warnings }) => [...errors, ...warnings])
+    if (mistakes.some(({ message }) => OVERFLOW.test(message))) return tooDeep(firstTooDeep(text) ?? 1)
+    // Each bracket that is not closed is a mistake of its own.
+    const open = mistakes.length === 0 ? undefined : firstTooDeep(text, BRACKETS)
+    if (open !== undefined) return tooDeep(open)
     return documents.flatMap((document) => {
       const wrong = [...document.errors, ...document.warnings]
       for (const { pos, message } of wrong) faults.push(`${line(pos[0])}: ${message}`)
@@ -64,11 +74,14 @@ const documentsOf = ({ name, text }: InputFile, faults: string[]): readonly Sour
       return [{ document, faults, where: (node) => line(node?.range?.[0] ?? 0) }]
     })
   } catch {
-    // Nested so deeply that the parser's own stack overflows.
-    faults.push(`${name}: is not YAML that can be read`)
-    return []
+    return tooDeep(firstTooDeep(text) ?? 1)
   }
 }
+
+/** The parser's own stack overflows: it throws that, or takes it for a mistake of the text. */
+const OVERFLOW = /^Maximum call stack/
+/** Much JSON on one line is no depth. */
+const BRACKETS = { open: 256, begun: Number.POSITIVE_INFINITY, indented: Number.POSITIVE_INFINITY }
 
 const readSections = (source: Source, places: Places): DeclaredState => {
   const content = resolved(contentsOf(source), source)
