@@ -34,7 +34,7 @@ export const ensurePythonSdks = (): string => {
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..')
 const REQUIREMENTS = join(ROOT, 'test', 'sdks', 'requirements.txt')
 const CACHE = join(ROOT, '.cache', 'python-sdks')
-const ADVICE = 'Try: python3 -m pip download --no-deps --dest /tmp --requirement test/sdks/requirements.txt'
+const ADVICE = 'Try: python3 -m pip download --no-deps --dest . --requirement test/sdks/requirements.txt'
 const OLDEST = 11
 
 /** Compiled wheels are of one version of Python, so it is part of the folder's name. */
