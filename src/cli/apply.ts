@@ -9,6 +9,7 @@ import type { Declared } from './apply/read-declared.ts'
 import { readDeclared } from './apply/read-declared.ts'
 import type { CommandContext, OpenStore, StoreFlags } from './command-context.ts'
 import { storeCommand, withStore } from './command-context.ts'
+import { counted } from './counted.ts'
 import { CommandEnded } from './exit-code.ts'
 import type { Output } from './output.ts'
 import { toJson } from './print.ts'
@@ -76,8 +77,6 @@ const tell = (
       `${counted(left.length, 'object')} in the store not stated, and left (--prune deletes): ${named(left)}`,
     )
 }
-
-const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`
 
 const MOST_NAMED = 5
 

@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import type { Finding } from '../doctor/finding.ts'
 import type { CommandContext, StoreFlags } from './command-context.ts'
 import { storeCommand } from './command-context.ts'
+import { counted } from './counted.ts'
 import { CommandEnded } from './exit-code.ts'
 import type { Output } from './output.ts'
 import { toJson } from './print.ts'
@@ -42,8 +43,8 @@ const summaryOf = (findings: readonly Finding[]): string => {
   const count = (wanted: Finding['state']) => findings.filter(({ state }) => state === wanted).length
   const [faults, warnings] = [count('fault'), count('warning')]
   const words = [
-    `${faults} ${faults === 1 ? 'fault' : 'faults'}`,
-    `${warnings} ${warnings === 1 ? 'warning' : 'warnings'}`,
+    counted(faults, 'fault'),
+    counted(warnings, 'warning'),
     `${count('ok')} fine`,
     `${count('skipped')} skipped`,
   ]

@@ -2,18 +2,20 @@
 import type { Command } from 'commander'
 import { Rejection } from '../kernel/failure.ts'
 import type { KeyDraft, KeyRecord, OwnerBook } from '../keys/key-book.ts'
+import { MissingOwner } from '../keys/missing-owner.ts'
 import { createSecrets, digestSecret, hintOf } from '../keys/secret.ts'
 import type { FailMode } from '../keys/virtual-key.ts'
 import { NO_RULES } from '../policy/policy.ts'
 import type { CommandContext, OpenStore, StoreFlags } from './command-context.ts'
 import { storeCommand, withStore } from './command-context.ts'
+import { DEFAULT_OWNER } from './default-owner.ts'
 import { failModeOption } from './fail-mode.ts'
 import { parseInstant } from './instant.ts'
 import { keyRow } from './key-row.ts'
 import type { LabelFlags } from './labels.ts'
 import { labelOption, labelsOf } from './labels.ts'
 import { formatLimit, parseLimit } from './limit-text.ts'
-import { isMissingOwner, tellingHowToMake } from './missing-owner.ts'
+import { tellingHowToMake } from './missing-owner.ts'
 import { toJson } from './print.ts'
 import type { RulesFlags } from './rules-options.ts'
 import { addRulesOptions, repeatable, rulesOf } from './rules-options.ts'
@@ -35,7 +37,6 @@ type Flags = StoreFlags &
     count: string
   }>
 
-const DEFAULT_OWNER = 'default'
 const MOST_AT_ONCE = 10_000
 
 export const addKeysCreate = (keys: Command, context: CommandContext): void => {
@@ -113,7 +114,7 @@ const createFor = async (
   try {
     return await first
   } catch (error) {
-    if (!isMissingOwner(error)) throw error
+    if (!(error instanceof MissingOwner)) throw error
     await createOwner(ownerBook, flags.owner ?? DEFAULT_OWNER, note)
     return keyBook.createKeys(drafts)
   }

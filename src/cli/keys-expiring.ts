@@ -1,10 +1,9 @@
 // latchkey keys expiring: what will be refused soon, unless somebody does something.
 import type { Command } from 'commander'
-import { parseDurationMs } from '../config/quantity.ts'
-import { Rejection } from '../kernel/failure.ts'
 import type { Expiring } from '../keys/key-book.ts'
 import type { CommandContext, StoreFlags } from './command-context.ts'
 import { storeCommand, withStore } from './command-context.ts'
+import { parseDuration } from './duration.ts'
 import { formatInstant } from './instant.ts'
 import { printList } from './print.ts'
 
@@ -20,7 +19,7 @@ export const addKeysExpiring = (keys: Command, context: CommandContext): void =>
     .action((flags: Flags) =>
       withStore(flags, context, async ({ store, clock }) => {
         const filter = {
-          untilMs: clock.now() + parseWithin(flags.within),
+          untilMs: clock.now() + parseDuration('--within', flags.within, '12h or 30d'),
           ...(flags.owner === undefined ? {} : { ownerPath: flags.owner }),
         }
         const rows = (await store.keyBook.listExpiring(filter)).map(expiringRow)
@@ -38,9 +37,3 @@ const expiringRow = ({ what, keyId, name, ownerPath, hint, endsAtMs }: Expiring)
   owner: ownerPath,
   hint,
 })
-
-const parseWithin = (text: string): number => {
-  const withinMs = parseDurationMs(text)
-  if (withinMs !== undefined) return withinMs
-  throw new Rejection('invalid', `--within ${JSON.stringify(text)} must be a time such as 12h or 30d`)
-}

@@ -11,6 +11,8 @@ import type { SecretFormat } from '../keys/secret.ts'
 import { createSecrets } from '../keys/secret.ts'
 import type { CommandContext, OpenStore, StoreFlags } from './command-context.ts'
 import { storeCommand, withStore } from './command-context.ts'
+import { counted } from './counted.ts'
+import { DEFAULT_OWNER } from './default-owner.ts'
 import { createFieldReader } from './import/field-reader.ts'
 import type { FormatContext, ImportFormat } from './import/format.ts'
 import { draftFromLatchkey } from './import/latchkey-format.ts'
@@ -56,8 +58,6 @@ export const addKeysImport = (keys: Command, context: CommandContext): void => {
     )
 }
 
-const DEFAULT_OWNER = 'default'
-
 type Placed = Readonly<{ where: string; draft: KeyDraft }>
 
 const importKeys = async (file: string, flags: Flags, context: CommandContext, open: OpenStore) => {
@@ -82,7 +82,7 @@ const importKeys = async (file: string, flags: Flags, context: CommandContext, o
       const sentences = error.faults.map(
         ({ index, sentence }) => `${placed[index]?.where ?? 'somewhere'}: ${sentence}`,
       )
-      const lacksOwner = error.faults.some(({ sentence }) => /^owner ".*" does not exist$/.test(sentence))
+      const lacksOwner = error.faults.some((fault) => fault.lacksOwner === true)
       return refuse(
         sentences,
         output.note,
@@ -116,8 +116,7 @@ const draftsOf = (
 
 const refuse = (sentences: readonly string[], note: (text: string) => void, remedy = ''): never => {
   for (const sentence of sentences) note(redacted(sentence))
-  const faults = sentences.length === 1 ? '1 fault' : `${sentences.length} faults`
-  throw new Rejection('conflict', `${faults}; nothing was imported${remedy}`)
+  throw new Rejection('conflict', `${counted(sentences.length, 'fault')}; nothing was imported${remedy}`)
 }
 
 /** A digest does not tell the form of its secret, and a secret in no accepted form is refused before anybody looks for it. */
@@ -155,7 +154,7 @@ const tell = (
   for (const path of ownersCreated)
     output.note(`${dryRun === true ? 'would create' : 'created'} owner ${path}`)
   output.note(
-    `${dryRun === true ? 'would import' : 'imported'} ${created} ${created === 1 ? 'key' : 'keys'}, ${there.length} there already`,
+    `${dryRun === true ? 'would import' : 'imported'} ${counted(created, 'key')}, ${there.length} there already`,
   )
 }
 

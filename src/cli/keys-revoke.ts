@@ -5,6 +5,7 @@ import { Rejection } from '../kernel/failure.ts'
 import { allKeys } from './all-keys.ts'
 import type { CommandContext, OpenStore, StoreFlags } from './command-context.ts'
 import { storeCommand, withStore } from './command-context.ts'
+import { counted } from './counted.ts'
 import { KEY_COLUMNS, keyRow } from './key-row.ts'
 import { printChanged, printList } from './print.ts'
 import { waitForReplicas } from './wait-for-replicas.ts'
@@ -62,7 +63,7 @@ const listThem = async (
   printList(output, { json: flags.json, columns: KEY_COLUMNS, empty: 'no keys' }, rows)
   if (expected !== undefined && keys.length !== expected)
     throw new Rejection('conflict', `${keys.length} keys would be revoked, and ${expected} were expected`)
-  if (flags.json !== true) output.note(`${counted(keys.length)} would be revoked`)
+  if (flags.json !== true) output.note(`${counted(keys.length, 'key')} would be revoked`)
 }
 
 /** The expectation holds for all of them; so many at once that each transaction is short. Safe to repeat. */
@@ -81,11 +82,9 @@ const revokeThem = async (
     remaining = done.remaining
   }
   if (flags.wait === true) await waitForReplicas(context, open)
-  const sentence = `revoked ${counted(revoked)} of ${flags.owner} and below`
+  const sentence = `revoked ${counted(revoked, 'key')} of ${flags.owner} and below`
   printChanged(context.output, flags, { owner: flags.owner, revoked }, sentence)
 }
-
-const counted = (keys: number): string => (keys === 1 ? '1 key' : `${keys} keys`)
 
 const parseExpected = (text: string): number => {
   if (/^\d{1,9}$/.test(text)) return Number(text)

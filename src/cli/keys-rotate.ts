@@ -1,7 +1,6 @@
 // latchkey keys rotate: a second secret for a key, while the one before is still accepted for a while.
 import { text as readAll } from 'node:stream/consumers'
 import type { Command } from 'commander'
-import { parseDurationMs } from '../config/quantity.ts'
 import { Rejection } from '../kernel/failure.ts'
 import { deriveSecret, digestRequest, drawSalt, parseIdempotencyKey } from '../keys/derived-secret.ts'
 import type { Rotation } from '../keys/key-book.ts'
@@ -9,6 +8,7 @@ import type { Secrets } from '../keys/secret.ts'
 import { createSecrets, digestSecret, hintOf } from '../keys/secret.ts'
 import type { CommandContext, OpenStore, StoreFlags } from './command-context.ts'
 import { storeCommand, withStore } from './command-context.ts'
+import { parseDuration } from './duration.ts'
 import { formatInstant } from './instant.ts'
 import { toJson } from './print.ts'
 import { waitForReplicas } from './wait-for-replicas.ts'
@@ -31,7 +31,7 @@ export const addKeysRotate = (keys: Command, context: CommandContext): void => {
 const rotateKey = async (id: string, flags: Flags, context: CommandContext, open: OpenStore) => {
   const { output } = context
   const secrets = createSecrets(open.config.keyFormats)
-  const graceMs = parseGrace(flags.grace)
+  const graceMs = parseDuration('--grace', flags.grace, '0s, 12h or 7d')
   const name = await idempotencyKeyOf(flags)
   const salt = drawSalt()
   const secret =
@@ -64,12 +64,6 @@ const idempotencyKeyOf = async ({ idempotencyKey }: Flags): Promise<string | und
   // From standard input it is in no list of processes.
   const text = idempotencyKey === '-' ? (await readAll(process.stdin)).trim() : idempotencyKey
   return parseIdempotencyKey(text)
-}
-
-const parseGrace = (text: string): number => {
-  const graceMs = parseDurationMs(text)
-  if (graceMs !== undefined) return graceMs
-  throw new Rejection('invalid', `--grace ${JSON.stringify(text)} must be a time such as 0s, 12h or 7d`)
 }
 
 /** The first call of this name may have been another one, with another salt. */

@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { awaitConfirmation } from '../keys/confirmation.ts'
 import type { CommandContext, OpenStore } from './command-context.ts'
+import { counted } from './counted.ts'
 
 const LOOK_AGAIN_MS = 50
 
@@ -20,5 +21,5 @@ export const waitForReplicas = async (
     output.note(
       `${name} did not confirm; for ${servesMs / 1_000} s it could not be told, and no longer serves it`,
     )
-  output.note(`confirmed by ${confirmed.length} ${confirmed.length === 1 ? 'replica' : 'replicas'}`)
+  output.note(`confirmed by ${counted(confirmed.length, 'replica')}`)
 }

@@ -115,8 +115,8 @@ export type Imported = Readonly<{
   ownersCreated: readonly string[]
 }>
 
-/** A draft that cannot be imported, by its place among them. */
-export type ImportFault = Readonly<{ index: number; sentence: string }>
+/** A draft that cannot be imported, by its place among them. `lacksOwner`: only for want of its owner. */
+export type ImportFault = Readonly<{ index: number; sentence: string; lacksOwner?: true }>
 
 /** Nothing was imported; every fault is named. */
 export class ImportRefused extends Rejection {

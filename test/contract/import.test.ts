@@ -87,7 +87,7 @@ describeEveryStore('import', (get) => {
     expect(faults).toEqual([
       { index: 1, sentence: expect.stringContaining(`${revoked.id}, which is revoked, for ever`) as string },
       { index: 2, sentence: expect.stringContaining('has ended') as string },
-      { index: 3, sentence: 'owner "nobody" does not exist' },
+      { index: 3, sentence: 'owner "nobody" does not exist', lacksOwner: true },
       { index: 4, sentence: 'policy "ghost" does not exist' },
       { index: 5, sentence: 'guardrail "spirit" does not exist' },
     ])

@@ -3,12 +3,13 @@ import { digestName } from '../../kernel/digest-name.ts'
 import { Rejection } from '../../kernel/failure.ts'
 import type { Imported, ImportFault, ImportOptions, KeyDraft } from '../../keys/key-book.ts'
 import { ImportRefused } from '../../keys/key-book.ts'
+import type { MissingOwner } from '../../keys/missing-owner.ts'
 import { NO_RULES } from '../../policy/policy.ts'
 import type { DatabaseTransaction } from '../schema.ts'
 import type { WriteScope } from './book-database.ts'
 import { insertKeys } from './insert-keys.ts'
 import { MAX_DRAFTS, parseDraft } from './key-input.ts'
-import { chainOf, lockOwners } from './locks.ts'
+import { chainOf, lockOwners, noSuchOwner } from './locks.ts'
 import { insertOwner } from './owner-book.ts'
 import { parseNewOwnerPath } from './owner-input.ts'
 import { lockAndReadNames } from './rules-input.ts'
@@ -51,7 +52,7 @@ export const importKeys = async (
   )
   const secrets = await selectSecrets(scope.tx, drafts)
   const isMissing = (path: string) => !owners.has(path)
-  const faultOf = (draft: KeyDraft): string | undefined => {
+  const faultOf = (draft: KeyDraft): string | MissingOwner | undefined => {
     const there = secrets.get(digestName(draft.digest))
     if (there?.id === null)
       return `its secret was of key ${there.key_id}, which was revoked and deleted: no import restores it`
@@ -60,7 +61,7 @@ export const importKeys = async (
     if (there?.not_after != null && there.not_after <= now())
       return `its secret was of key ${there.key_id} and has ended: no import restores it`
     if (isMissing(draft.ownerPath)) {
-      if (!createOwners) return `owner ${JSON.stringify(draft.ownerPath)} does not exist`
+      if (!createOwners) return noSuchOwner(draft.ownerPath)
       const wrong = wrongOwnerPath(draft.ownerPath)
       if (wrong !== undefined) return wrong
     }
@@ -68,8 +69,11 @@ export const importKeys = async (
   }
   refuse(
     drafts.flatMap((draft, index) => {
-      const sentence = faultOf(draft)
-      return sentence === undefined ? [] : [{ index, sentence }]
+      const fault = faultOf(draft)
+      if (fault === undefined) return []
+      return typeof fault === 'string'
+        ? [{ index, sentence: fault }]
+        : [{ index, sentence: fault.message, lacksOwner: true }]
     }),
     drafts,
   )

@@ -1,6 +1,7 @@
 // Which rows a management transaction holds, always in this order: registry, owners from root to leaf, key, quota rows.
 import type { Selectable } from 'kysely'
 import { Rejection } from '../../kernel/failure.ts'
+import { MissingOwner } from '../../keys/missing-owner.ts'
 import type { OwnerTable, VirtualKeyTable } from '../schema.ts'
 import type { WriteScope } from './book-database.ts'
 import { isKeyId } from './public-id.ts'
@@ -83,8 +84,7 @@ export const chainOf = (path: string): readonly string[] => {
   return names.map((_, index) => names.slice(0, index + 1).join('/'))
 }
 
-export const noSuchOwner = (path: string): Rejection =>
-  new Rejection('not_found', `owner ${JSON.stringify(path.slice(0, 200))} does not exist`)
+export const noSuchOwner = (path: string): MissingOwner => new MissingOwner(path)
 
 export const noSuchKey = (id: string): Rejection =>
   new Rejection('not_found', `key ${JSON.stringify(id.slice(0, 128))} does not exist`)

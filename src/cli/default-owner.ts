@@ -1,0 +1,2 @@
+// The organisation of keys that name no owner.
+export const DEFAULT_OWNER = 'default'
