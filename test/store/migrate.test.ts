@@ -1,5 +1,5 @@
 // Schema steps: applied once, in order, by one process at a time, and never edited afterwards.
-import { readdir } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import type { TestStore } from '../support/stores.ts'
@@ -92,3 +92,25 @@ test('a step that broke half way is finished by the next attempt, on a server th
     ])
     expect(await opened.store.limitBook.listLimits()).toEqual([])
   }))
+
+test('a step that broke between its columns and their index is finished by the next attempt', () =>
+  using(openMariadbStore, async (opened) => {
+    const indexes = () =>
+      opened.read("SHOW INDEX FROM key_secret WHERE Key_name = 'key_secret_request' AND Non_unique = 0")
+    await opened.store.migrate()
+    expect(await indexes()).toHaveLength(1)
+    await opened.write('ALTER TABLE key_secret DROP KEY key_secret_request')
+    await opened.write("DELETE FROM schema_migration WHERE name = '0008-rotation'")
+    expect(await opened.store.migrate()).toEqual(['0008-rotation'])
+    expect(await indexes()).toHaveLength(1)
+  }))
+
+test('no statement adds a column and an index, which TiDB does not do in one', async () => {
+  const folder = new URL('../../migrations/mysql/', import.meta.url)
+  for (const name of await readdir(folder))
+    for (const statement of (await readFile(new URL(name, folder), 'utf8')).split(/;$/m))
+      expect(
+        [/ADD COLUMN/, /ADD (UNIQUE )?(KEY|INDEX)/].every((adds) => adds.test(statement)),
+        name,
+      ).toBe(false)
+})
