@@ -3,15 +3,20 @@ import { sql } from 'kysely'
 import { Rejection } from '../../kernel/failure.ts'
 import type { DatabaseTransaction } from '../schema.ts'
 import type { OwnerRow } from './locks.ts'
-import { retireQuota } from './usability.ts'
 
-/** `owner` and all above it are locked. Quota rows stay, retired: an id of one must never come back with another meaning. */
-export const deleteOwnerRows = async (tx: DatabaseTransaction, owner: OwnerRow): Promise<void> => {
+/**
+ * `owner` and all above it are locked. Quota rows stay: an id of one must never come back with another meaning. Returns those that
+ * the caller retires, together with all others that its transaction writes.
+ */
+export const deleteOwnerRows = async (
+  tx: DatabaseTransaction,
+  owner: OwnerRow,
+): Promise<readonly number[]> => {
   await refuseWhenInUse(tx, owner)
-  await deleteRevokedKeys(tx, owner.id)
-  await deleteLimits(tx, [owner.id])
+  const quotaIds = [...(await deleteRevokedKeys(tx, owner.id)), ...(await deleteLimits(tx, [owner.id]))]
   const { numDeletedRows } = await tx.deleteFrom('owner').where('id', '=', owner.id).executeTakeFirstOrThrow()
   if (numDeletedRows !== 1n) throw new Error(`deleting one owner touched ${numDeletedRows} rows`)
+  return quotaIds
 }
 
 const refuseWhenInUse = async (tx: DatabaseTransaction, { id, path }: OwnerRow): Promise<void> => {
@@ -37,11 +42,12 @@ const refuseWhenInUse = async (tx: DatabaseTransaction, { id, path }: OwnerRow):
 const IDS_PER_STATEMENT = 100
 
 /** Their secrets stay, as nobody's: a digest that was once revoked is refused by every import and never finds a key again. */
-const deleteRevokedKeys = async (tx: DatabaseTransaction, ownerId: string): Promise<void> => {
+const deleteRevokedKeys = async (tx: DatabaseTransaction, ownerId: string): Promise<readonly number[]> => {
+  const quotaIds: number[] = []
   const keys = await tx.selectFrom('virtual_key').select('id').where('owner_id', '=', ownerId).execute()
   for (let at = 0; at < keys.length; at += IDS_PER_STATEMENT) {
     const ids = keys.slice(at, at + IDS_PER_STATEMENT).map(({ id }) => id)
-    await deleteLimits(tx, ids)
+    quotaIds.push(...(await deleteLimits(tx, ids)))
     const deleted = await tx
       .deleteFrom('virtual_key')
       .where('id', 'in', ids)
@@ -50,17 +56,18 @@ const deleteRevokedKeys = async (tx: DatabaseTransaction, ownerId: string): Prom
     if (deleted.numDeletedRows !== BigInt(ids.length))
       throw new Error('a key that is not revoked was about to be deleted')
   }
+  return quotaIds
 }
 
-const deleteLimits = async (tx: DatabaseTransaction, subjectIds: readonly string[]): Promise<void> => {
+const deleteLimits = async (
+  tx: DatabaseTransaction,
+  subjectIds: readonly string[],
+): Promise<readonly number[]> => {
   const limits = await tx
     .selectFrom('quota_limit')
     .select(['id', 'quota_id'])
     .where('subject_id', 'in', subjectIds)
     .execute()
-  await retireQuota(
-    tx,
-    limits.map(({ quota_id }) => quota_id),
-  )
   for (const { id } of limits) await tx.deleteFrom('quota_limit').where('id', '=', id).execute()
+  return limits.map(({ quota_id }) => quota_id)
 }

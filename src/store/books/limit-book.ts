@@ -11,7 +11,7 @@ import { lockKey, lockOwnerChain } from './locks.ts'
 import { KEY_ID_PREFIX } from './public-id.ts'
 import type { LimitRow } from './read-limits.ts'
 import { listLimits, noSuchLimit, selectLimit, toLimit } from './read-limits.ts'
-import { keyUsableUntil, ownersUsableUntil, retireQuota } from './usability.ts'
+import { keyUsableUntil, ownersUsableUntil, retireQuotas } from './usability.ts'
 
 export const createLimitBook = ({ database, clock }: BookDeps): LimitBook => ({
   createLimit: async (subject, draft) => {
@@ -49,7 +49,7 @@ export const createLimitBook = ({ database, clock }: BookDeps): LimitBook => ({
         .where('id', '=', id)
         .executeTakeFirstOrThrow()
       if (numDeletedRows !== 1n) throw noSuchLimit(id)
-      await retireQuota(scope.tx, [quota_id])
+      await retireQuotas(scope, [quota_id])
     })
   },
 
@@ -104,7 +104,7 @@ const writeLimit = async (
     return
   }
   await refuseTwin(scope, row, period, zone)
-  await retireQuota(tx, [row.quota_id])
+  await retireQuotas(scope, [row.quota_id])
   const quotaId = await insertQuota(scope, amount, usableUntil)
   await tx
     .updateTable('quota_limit')

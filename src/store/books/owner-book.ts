@@ -15,7 +15,7 @@ import { chainOf, lockOwnerChain, lockOwners, noSuchOwner } from './locks.ts'
 import { parseNewOwnerPath } from './owner-input.ts'
 import { createPublicId } from './public-id.ts'
 import { mergeRules, parseRules, requireRegistered } from './rules-input.ts'
-import { mirrorOwner } from './usability.ts'
+import { mirrorOwner, retireQuotas } from './usability.ts'
 
 export const createOwnerBook = ({ database, clock }: BookDeps): OwnerBook => ({
   createOwner: async (path, rules, options = {}) => {
@@ -83,7 +83,7 @@ export const createOwnerBook = ({ database, clock }: BookDeps): OwnerBook => ({
     await database.write(async (scope) => {
       const row = leafOf(await lockOwnerChain(scope, path))
       scope.changed({ kind: 'owner', id: row.id })
-      await deleteOwnerRows(scope.tx, row)
+      await retireQuotas(scope, await deleteOwnerRows(scope.tx, row))
     })
   },
 })

@@ -5,7 +5,7 @@ import type { DatabaseTransaction } from '../schema.ts'
 import type { WriteScope } from './book-database.ts'
 import { MAX_DRAFTS } from './key-input.ts'
 import { lockOwnerChain } from './locks.ts'
-import { atOrBelow, retireQuota } from './usability.ts'
+import { atOrBelow, retireQuotas } from './usability.ts'
 
 /** With the owner locked nobody can make or change a key below it meanwhile. One change tells of all of them. */
 export const revokeKeysOf = async (
@@ -29,19 +29,22 @@ export const revokeKeysOf = async (
       `owner ${ownerPath} and those below it have ${all.length} keys that are not revoked, and ${expected} were expected; none was revoked`,
     )
   const keys = all.slice(0, MAX_DRAFTS)
+  const quotaIds: number[] = []
   for (let at = 0; at < keys.length; at += ROWS_PER_STATEMENT)
-    await revokeChunk(scope.tx, keys.slice(at, at + ROWS_PER_STATEMENT), now())
+    quotaIds.push(...(await revokeChunk(scope.tx, keys.slice(at, at + ROWS_PER_STATEMENT), now())))
+  await retireQuotas(scope, quotaIds)
   if (keys.length > 0) scope.changed({ kind: 'owner', id: owner.id })
   return { revoked: keys.map(({ id }) => id), remaining: all.length - keys.length }
 }
 
 const ROWS_PER_STATEMENT = 256
 
+/** Returns the quota rows that nothing may charge any more. */
 const revokeChunk = async (
   tx: DatabaseTransaction,
   keys: readonly Readonly<{ id: string; quota_id: number }>[],
   nowMs: number,
-): Promise<void> => {
+): Promise<readonly number[]> => {
   const ids = keys.map(({ id }) => id)
   const { numUpdatedRows } = await tx
     .updateTable('virtual_key')
@@ -56,8 +59,5 @@ const revokeChunk = async (
     .select('quota_id')
     .where('subject_id', 'in', ids)
     .execute()
-  await retireQuota(
-    tx,
-    [...keys, ...limits].map(({ quota_id }) => quota_id),
-  )
+  return [...keys, ...limits].map(({ quota_id }) => quota_id)
 }

@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import { FOREVER } from '../../quota/quota.ts'
 import type { DatabaseTransaction } from '../schema.ts'
 import type { WriteScope } from './book-database.ts'
+import { lockQuotas } from './lock-all.ts'
 import type { KeyRow, LockedKey, OwnerRow } from './locks.ts'
 
 type KeyState = Pick<KeyRow, 'disabled' | 'revoked_at' | 'expires_at'>
@@ -50,9 +51,11 @@ export const mirrorsBelow = async (
   return mirrors
 }
 
-/** Rows that nothing will ever charge again. */
-export const retireQuota = (tx: DatabaseTransaction, quotaIds: readonly number[]): Promise<void> =>
-  writeMirrors(tx, new Map(quotaIds.map((id) => [id, 0])))
+/** Rows that nothing will ever charge again. All of a transaction at once: charges hold theirs by id ascending. */
+export const retireQuotas = async (scope: WriteScope, quotaIds: readonly number[]): Promise<void> => {
+  await lockQuotas(scope, quotaIds)
+  await writeMirrors(scope.tx, new Map(quotaIds.map((id) => [id, 0])))
+}
 
 const ownerStates = async (
   tx: DatabaseTransaction,

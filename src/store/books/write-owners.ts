@@ -29,10 +29,9 @@ export const writeOwners = async (
   ])
   for (const path of [...touched].toSorted()) scope.changed({ kind: 'owner', id: idOf(after, path) })
   await insertLimits(scope, after, limits.create)
-  await writeQuotaRows(scope, after, owners.update, rowsByName(after, limitRows), limits)
-  // Deepest first: an owner goes only when nothing is below it any more.
-  for (const { path } of owners.delete.toSorted((a, b) => (a.path < b.path ? 1 : -1)))
-    await deleteOwnerRows(scope.tx, rowOf(after, path))
+  const rows = rowsByName(after, limitRows)
+  const retired = await deleteOwners(scope, after, owners.delete)
+  await writeQuotaRows(scope, after, owners.update, { rows, limits, retired })
 }
 
 type Owners = ReadonlyMap<string, OwnerRow>
@@ -69,6 +68,18 @@ const writeOwnerRows = async (
   return after
 }
 
+/** Returns quota rows that nothing may charge any more. Deepest first: an owner goes only when nothing is below it any more. */
+const deleteOwners = async (
+  { tx }: WriteScope,
+  owners: Owners,
+  gone: Plan['owners']['delete'],
+): Promise<readonly number[]> => {
+  const retired: number[] = []
+  for (const { path } of gone.toSorted((a, b) => (a.path < b.path ? 1 : -1)))
+    retired.push(...(await deleteOwnerRows(tx, rowOf(owners, path))))
+  return retired
+}
+
 /** One insert for each quota row, as for keys: only so is its id known on every server. */
 const insertLimits = async (
   scope: WriteScope,
@@ -83,13 +94,19 @@ const insertLimits = async (
   for (const chunk of chunked(rows)) await scope.tx.insertInto('quota_limit').values(chunk).execute()
 }
 
+type LimitChanges = Readonly<{
+  rows: ReadonlyMap<string, OwnerLimitRow>
+  limits: Plan['limits']
+  /** Quota rows of owners that are gone. */
+  retired: readonly number[]
+}>
+
 /** Everything that charges may be waiting for comes last, and is held in their order before any of it is written. */
 const writeQuotaRows = async (
   scope: WriteScope,
   owners: Owners,
   updates: Plan['owners']['update'],
-  rows: ReadonlyMap<string, OwnerLimitRow>,
-  limits: Plan['limits'],
+  { rows, limits, retired }: LimitChanges,
 ): Promise<void> => {
   const { tx } = scope
   const found = (limit: PlannedLimit): OwnerLimitRow => {
@@ -102,7 +119,7 @@ const writeQuotaRows = async (
   const mirrors = new Map<number, number>()
   for (const { after } of updates.filter(switched))
     for (const [id, until] of await mirrorsBelow(tx, chainFrom(owners, after.path))) mirrors.set(id, until)
-  for (const { quotaId } of lifted) mirrors.set(quotaId, 0)
+  for (const id of [...retired, ...lifted.map(({ quotaId }) => quotaId)]) mirrors.set(id, 0)
   const amounts = new Map(changed.map(({ row, amount }) => [row.quotaId, amount]))
   await lockQuotas(scope, [...mirrors.keys(), ...amounts.keys()])
   await writeMirrors(tx, mirrors)
