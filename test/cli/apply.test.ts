@@ -153,6 +153,7 @@ describe('on one store', () => {
     ['an alias of nothing', 'policies: [{name: p, models: *all}]', /:1: there is no &all before this alias/],
     ['an entry that is null', 'policies: [{name: p, models: [~]}]', /:1: models must hold text/],
     ['lists in lists in lists', `\n\nowners: ${'['.repeat(50_000)}`, /^f:3: is nested too deeply$/],
+    ['more lists than anybody nests', `owners: ${'['.repeat(300)}`, /^f:1: is nested too deeply$/],
     ['maps in maps in maps', `\nowners:${' {a:'.repeat(50_000)}`, /^f:2: is nested too deeply$/],
     ['entries in entries in entries', `\n${'- '.repeat(50_000)}`, /^f:2: is nested too deeply$/],
     ['a model without a route', 'models: [{name: m}]', /:1: model m must have a route/],
