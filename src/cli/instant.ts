@@ -8,9 +8,7 @@ import { Rejection } from '../kernel/failure.ts'
  */
 export const parseInstant = (option: string, text: string, nowMs: number): number => {
   const durationMs = parseDurationMs(text)
-  const [, year, month, day] = DATE.exec(text) ?? []
-  const instantMs =
-    durationMs === undefined ? dateMs(text, Number(year), Number(month), Number(day)) : nowMs + durationMs
+  const instantMs = durationMs === undefined ? dateMs(text) : nowMs + durationMs
   if (!Number.isSafeInteger(instantMs) || instantMs > LAST_MS)
     throw new Rejection(
       'invalid',
@@ -19,17 +17,20 @@ export const parseInstant = (option: string, text: string, nowMs: number): numbe
   return instantMs
 }
 
+/** `date`: `2027-01-31`. Date.parse alone turns 30 February into 2 March. */
+export const dateExists = (date: string): boolean =>
+  new Date(`${date}T00:00:00Z`).toJSON()?.startsWith(date) === true
+
 /** For JSON and tables alike; undefined stays undefined. */
 export const formatInstant = (instantMs: number | undefined): string | undefined =>
   instantMs === undefined ? undefined : new Date(instantMs).toISOString()
 
 // A time of day without an offset would mean another instant on each machine, so it is refused.
-const DATE = /^(\d{4})-(\d{2})-(\d{2})(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(?:Z|[+-]\d{2}:\d{2}))?$/
+const DATE = /^(\d{4}-\d{2}-\d{2})(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(?:Z|[+-]\d{2}:\d{2}))?$/
 /** 9999-12-31: later ones do not fit the four digits of a year that everybody parses. */
 const LAST_MS = 253_402_300_799_999
 
-const dateMs = (text: string, year: number, month: number, day: number): number => {
-  // Date.parse turns 30 February into 2 March.
-  const exists = new Date(Date.UTC(year, month - 1, day)).getUTCDate() === day
-  return DATE.test(text) && exists ? Date.parse(text) : Number.NaN
+const dateMs = (text: string): number => {
+  const date = DATE.exec(text)?.[1]
+  return date !== undefined && dateExists(date) ? Date.parse(text) : Number.NaN
 }

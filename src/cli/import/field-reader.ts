@@ -1,4 +1,6 @@
 // Reads the fields of one record, each as the kind it must be; what is wrong is noted, and reading goes on.
+import { dateExists } from '../instant.ts'
+import { parseJson } from './parse-json.ts'
 import type { ImportRecord } from './records.ts'
 
 export type FieldReader = Readonly<{
@@ -47,7 +49,7 @@ export const createFieldReader = (
     list: (name) => as(name, 'a list of texts', parseList),
     pairs: (name) => as(name, 'an object of texts', parsePairs),
     wholeNumber: (name) => as(name, 'a whole number', parseWholeNumber),
-    instant: (name) => as(name, 'a date and time such as 2027-01-31T09:00:00Z', parseInstant),
+    instant: (name) => as(name, 'a date and time such as 2027-01-31T09:00:00Z', parseTimestamp),
     flag: (name) => as(name, 'true or false', parseFlag),
     pass: (name) => void read.add(name),
     passNo: (name) => {
@@ -100,19 +102,11 @@ const listFromText = (text: string): unknown => {
     return [...text.slice(1, -1).matchAll(/"((?:[^"\\]|\\.)*)"|([^,]+)/g)].map(
       ([, quoted, plain]) => quoted?.replaceAll(/\\(.)/g, '$1') ?? plain,
     )
-  return parsedJson(text)
-}
-
-const parsedJson = (text: string): unknown => {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
+  return parseJson(text)
 }
 
 const parsePairs = (held: unknown): Readonly<Record<string, string>> | undefined => {
-  const pairs: unknown = typeof held === 'string' ? parsedJson(held) : held
+  const pairs: unknown = typeof held === 'string' ? parseJson(held) : held
   if (typeof pairs !== 'object' || pairs === null || Array.isArray(pairs)) return undefined
   const texts = Object.entries(pairs).filter((pair): pair is [string, string] => typeof pair[1] === 'string')
   return texts.length === Object.keys(pairs).length ? Object.fromEntries(texts) : undefined
@@ -123,14 +117,12 @@ const parseWholeNumber = (held: unknown): number | undefined => {
   return typeof number === 'number' && Number.isSafeInteger(number) && number >= 0 ? number : undefined
 }
 
-const parseInstant = (held: unknown): number | undefined => {
+const parseTimestamp = (held: unknown): number | undefined => {
   const [, date, time, offset = 'Z'] = typeof held === 'string' ? (INSTANT.exec(held) ?? []) : []
   if (date === undefined || time === undefined) return undefined
   const hours = /^[+-]\d\d$/.test(offset) ? `${offset}:00` : offset
   const instantMs = Date.parse(`${date}T${time}${hours}`)
-  // Date.parse turns 30 February into 2 March.
-  const exists = new Date(`${date}T00:00:00Z`).toJSON()?.startsWith(date)
-  return Number.isNaN(instantMs) || exists !== true ? undefined : instantMs
+  return Number.isNaN(instantMs) || !dateExists(date) ? undefined : instantMs
 }
 
 const INSTANT = /^(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?)\d*(Z|[+-]\d{2}(?::?\d{2})?)?$/

@@ -1,6 +1,7 @@
 // A file of keys as records, whatever it is written in: JSON lines, a JSON array, or CSV with a heading.
 import { Rejection } from '../../kernel/failure.ts'
 import { parseCsv } from './csv.ts'
+import { parseJson } from './parse-json.ts'
 
 /** `where`: `line 3`, or `entry 3` of an array. Cells of CSV are texts. */
 export type ImportRecord = Readonly<{ where: string; fields: ReadonlyMap<string, unknown> }>
@@ -55,15 +56,6 @@ const collect = (values: readonly Readonly<{ where: string; value: unknown }>[])
     if (isObject(value)) records.push({ where, fields: new Map(Object.entries(value)) })
     else faults.push(`${where}: not a JSON object`)
   return { records, faults }
-}
-
-/** undefined for what is no JSON. */
-const parseJson = (text: string): unknown => {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
