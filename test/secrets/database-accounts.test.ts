@@ -25,7 +25,7 @@ const DENIED = [1142, 1143, 1044, 1227]
 const MATRIX: Readonly<Record<string, readonly [server: string, admin: string]>> = {
   owner: ['R---', 'RCUD'],
   virtual_key: ['R---', 'RCUD'],
-  key_secret: ['R---', 'RC-D'],
+  key_secret: ['R---', 'RC--'],
   guardrail: ['----', 'RC-D'],
   policy: ['----', 'RCUD'],
   model: ['----', 'RCUD'],
@@ -91,6 +91,7 @@ const FORBIDDEN: readonly (readonly [
     'make a used row',
     'INSERT INTO quota (amount, usable_until, used) SELECT 1, 1, 1 FROM DUAL WHERE 1 = 0',
   ],
+  ['admin', 'forget a digest', "DELETE FROM key_secret WHERE hash = ''"],
   ['admin', 'put its own digest under a key', "UPDATE key_secret SET hash = '' WHERE 1 = 0"],
   ['admin', 'name a secret after another', "UPDATE key_secret SET key_id = '', request = NULL WHERE 1 = 0"],
   ['admin', 'rewrite a change', "UPDATE change_feed SET kind = '' WHERE 1 = 0"],

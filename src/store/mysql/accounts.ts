@@ -19,8 +19,8 @@ const NOTHING = ''
 export const RIGHTS: Readonly<Record<string, Rights>> = {
   owner: { server: READS, admin: MANAGES },
   virtual_key: { server: READS, admin: MANAGES },
-  // An end may be set to a secret, but no digest put in the place of another.
-  key_secret: { server: READS, admin: 'SELECT, INSERT, DELETE, UPDATE (not_after, hint)' },
+  // An end may be set to a secret, but no digest put in the place of another, nor one forgotten that must never come back.
+  key_secret: { server: READS, admin: 'SELECT, INSERT, UPDATE (not_after, hint)' },
   guardrail: { server: NOTHING, admin: 'SELECT, INSERT, DELETE' },
   policy: { server: NOTHING, admin: MANAGES },
   model: { server: NOTHING, admin: MANAGES },
