@@ -151,6 +151,10 @@ describe('in the format latchkey', () => {
       'line 11: labels must be an object of texts',
     ])
     expect(stderr).toMatch(/\nlatchkey: 13 faults; nothing was imported\n$/)
+    const ownerless = await importing(JSON.stringify(good), [])
+    expect(ownerless.stderr).toMatch(
+      / does not exist\nlatchkey: 1 fault; nothing was imported; --create-owners makes the owners that are missing\n$/,
+    )
     const twice = await importing(`${JSON.stringify(good)}\n${JSON.stringify(good)}`, ['--create-owners'])
     expect(twice.stderr).toContain('line 2: its secret stands in the file before\n')
     expect(await list()).toEqual([])
