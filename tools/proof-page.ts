@@ -8,8 +8,11 @@ import type { Results } from './test-results.ts'
 
 export type CaseResult = Results & Readonly<{ name: string; seconds: number; figures: readonly Figure[] }>
 
-/** Cases that were not run at this commit are shown as such, never left out. */
-export const writeProof = (commit: string, results: readonly (CaseResult | undefined)[]): void => {
+/** `commit`: at which it was run. */
+export type ProvedCase = CaseResult & Readonly<{ commit: string }>
+
+/** Cases that were not run are shown as such, never left out; each that was, with its own commit. */
+export const writeProof = (commit: string, results: readonly (ProvedCase | undefined)[]): void => {
   const of = (name: string) => results.find((result) => result?.name === name)
   const cases = CASES.map(({ name, guarantee }) => {
     const result = of(name)
@@ -18,6 +21,7 @@ export const writeProof = (commit: string, results: readonly (CaseResult | undef
       guarantee,
       outcome,
       result === undefined ? '' : `${result.seconds} s`,
+      result === undefined ? '' : `\`${result.commit}\``,
       `\`make prove CASE=${name}\``,
     ]
   })
@@ -32,13 +36,13 @@ export const writeProof = (commit: string, results: readonly (CaseResult | undef
     'docs/proof.md',
     `# Proof
 
-What \`make prove\` saw. It writes this page; what it shows belongs to one commit and one machine.
+What \`make prove\` saw. It writes this page; each case belongs to the commit it was run at, a figure to that of its case.
 
-Commit \`${commit}\` · ${machine()}
+Written at \`${commit}\` · ${machine()}
 
 ## Cases
 
-${markdownTable(['What holds', 'Tests', 'Took', 'Command'], cases)}
+${markdownTable(['What holds', 'Tests', 'Took', 'Commit', 'Command'], cases)}
 
 ## Figures
 
