@@ -55,11 +55,8 @@ const readFigures = (path: string): Figure[] =>
     .map((line): Figure => JSON.parse(line))
 
 /** What passed at the last commit before this one that was proved here: told with that commit. */
-const passedBefore = (one: Case): ProvedCase | undefined => {
-  const ancestors = execFileSync('git', ['rev-list', '--abbrev-commit', '--abbrev=12', 'HEAD'], {
-    encoding: 'utf8',
-  })
-  for (const earlier of ancestors.split('\n').filter(Boolean)) {
+const passedBefore = (one: Case, ancestors: readonly string[]): ProvedCase | undefined => {
+  for (const earlier of ancestors) {
     const result = readResult(one, join('.cache', 'prove', earlier))
     if (result?.failed === 0 && result.passed > 0) return { ...result, commit: earlier }
   }
@@ -85,9 +82,15 @@ await ensureEnvoys('all')
 ensurePythonSdks()
 for (const one of chosen) prove(one)
 const results = CASES.map((one) => readResult(one))
+const ancestors = execFileSync('git', ['rev-list', '--abbrev-commit', '--abbrev=12', 'HEAD'], {
+  encoding: 'utf8',
+}).split('\n')
+const provedHere = ancestors.filter(
+  (earlier) => earlier !== '' && existsSync(join('.cache', 'prove', earlier)),
+)
 const told = CASES.map((one, index) => {
   const result = results[index]
-  return result === undefined ? passedBefore(one) : { ...result, commit }
+  return result === undefined ? passedBefore(one, provedHere) : { ...result, commit }
 })
 writeProof(commit, told)
 const passed = results.reduce((sum, result) => sum + (result?.passed ?? 0), 0)

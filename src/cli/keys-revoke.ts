@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { Option } from 'commander'
 import { Rejection } from '../kernel/failure.ts'
-import { allKeys } from './all-keys.ts'
+import { allKeys } from '../keys/all-keys.ts'
 import type { CommandContext, OpenStore, StoreFlags } from './command-context.ts'
 import { storeCommand, withStore } from './command-context.ts'
 import { counted } from './counted.ts'
@@ -57,7 +57,7 @@ const listThem = async (
   { output }: CommandContext,
   { store, clock }: OpenStore,
 ) => {
-  const keys = await allKeys(store, { ownerPath: flags.owner, includeRevoked: false })
+  const keys = await allKeys(store.keyBook, { ownerPath: flags.owner })
   const owners = await store.ownerBook.listOwners()
   const rows = keys.map((key) => keyRow(key, owners, clock.now()))
   printList(output, { json: flags.json, columns: KEY_COLUMNS, empty: 'no keys' }, rows)

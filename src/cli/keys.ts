@@ -2,10 +2,10 @@
 import type { Command } from 'commander'
 import { Option } from 'commander'
 import { Rejection } from '../kernel/failure.ts'
+import { allKeys } from '../keys/all-keys.ts'
 import type { KeyChange, KeyRecord } from '../keys/key-book.ts'
 import type { FailMode } from '../keys/virtual-key.ts'
 import type { Store } from '../store/store.ts'
-import { allKeys } from './all-keys.ts'
 import type { CommandContext, OpenStore, StoreFlags } from './command-context.ts'
 import { storeCommand, withStore } from './command-context.ts'
 import { failModeOption } from './fail-mode.ts'
@@ -138,7 +138,7 @@ const listKeys = async (
     includeRevoked: flags.all === true,
     labels: labelFilterOf(flags.label),
   }
-  const records = await allKeys(store, filter)
+  const records = await allKeys(store.keyBook, filter)
   const owners = await store.ownerBook.listOwners()
   const rows = records.map((record) => keyRow(record, owners, clock.now()))
   printList(output, { json: flags.json, columns: KEY_COLUMNS, empty: 'no keys' }, rows)

@@ -3,7 +3,7 @@ import type { Config } from '../config.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { createClock } from '../kernel/clock.ts'
 import { Failure, Rejection } from '../kernel/failure.ts'
-import type { KeyBook, KeyRecord } from '../keys/key-book.ts'
+import { allKeys } from '../keys/all-keys.ts'
 import type { Model } from '../policy/model-catalogue.ts'
 import type { Store } from '../store/store.ts'
 import { openStore } from '../store/store.ts'
@@ -110,18 +110,6 @@ const examineShared = async (config: Config): Promise<readonly Finding[]> => {
   const { readAccount } = await import('../store/mysql/read-account.ts')
   const { account, ...variables } = await readAccount(config.databaseUrl)
   return [examineAccount(account), ...examineServer(config, variables)]
-}
-
-const PAGE = 1_000
-
-const allKeys = async (book: KeyBook): Promise<readonly KeyRecord[]> => {
-  const keys: KeyRecord[] = []
-  for (;;) {
-    const afterId = keys.at(-1)?.id
-    const page = await book.listKeys({ pageSize: PAGE, ...(afterId === undefined ? {} : { afterId }) })
-    keys.push(...page)
-    if (page.length < PAGE) return keys
-  }
 }
 
 /** An account may not read everything: what it may not is not looked at. */

@@ -82,8 +82,9 @@ class NotedHeaders implements WireHeaders {
   /** Pseudo-headers are no headers. */
   private first(name: string): number {
     if (name.startsWith(':')) return -1
-    const { heads, tails } = soughtFor(name)
-    return (this.heads & heads) === 0 || (this.tails & tails) === 0 ? -1 : this.find(name, 0)
+    const sought = soughtFor(name)
+    const mayBeHere = (this.heads & sought.heads) !== 0 && (this.tails & sought.tails) !== 0
+    return mayBeHere ? this.find(name, 0, sought) : -1
   }
 
   private all(name: string): readonly number[] {
@@ -103,9 +104,8 @@ class NotedHeaders implements WireHeaders {
   }
 
   /** The first from `start` on, or -1. */
-  private find(name: string, start: number): number {
+  private find(name: string, start: number, { longest }: Sought = soughtFor(name)): number {
     const { bytes, noted, size } = this
-    const { longest } = soughtFor(name)
     for (let index = start; index < size; index += 1) {
       const note = noted[index] ?? 0
       if (note >= 0) {

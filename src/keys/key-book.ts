@@ -55,7 +55,7 @@ export type KeyChange = Partial<
   Readonly<{ rules?: Partial<Rules> }>
 
 export type KeyFilter = Readonly<{
-  ownerPath?: string
+  ownerPath?: string | undefined
   includeRevoked?: boolean
   /** Those that bear all of these; an undefined value stands for any. */
   labels?: Readonly<Record<string, string | undefined>>

@@ -46,33 +46,36 @@ export const lookupFromRow = (row: LookUpRow): KeyLookup => ({
   registry: row['registry_document'] === null ? undefined : documentFromJson(text(row, 'registry_document')),
 })
 
-const keyFromRow = (row: LookUpRow): VirtualKey => ({
-  id: text(row, 'k_id'),
-  name: text(row, 'k_name'),
-  hint: text(row, 'k_hint'),
-  owners: OWNERS.flatMap((table) => ownerFromRow(row, table)),
-  disabled: integer(row, 'k_disabled') !== 0,
-  revoked: row['k_revoked_at'] !== null,
-  failMode: text(row, 'k_fail_mode') === 'open' ? 'open' : 'closed',
-  shadow: integer(row, 'k_shadow') !== 0,
-  labels: labelsFromRow(row),
-  notBeforeMs: optionalInteger(row, 'k_not_before'),
-  expiresAtMs: optionalInteger(row, 'k_expires_at'),
-  secretUntilMs: optionalInteger(row, 's_not_after'),
-  rules: rulesFromColumns(rulesColumns(row, 'k')),
-  quotas: quotasFromJson(row['k_limits'], 'key'),
-  usabilityQuota: {
-    id: integer(row, 'k_quota_id'),
-    subject: 'key',
-    unit: 'requests',
-    period: 'total',
-    zone: 'UTC',
-    amount: FOREVER,
-    implicit: true,
-  },
-})
+const keyFromRow = (row: LookUpRow): VirtualKey => {
+  const restrictions = seldomSaidIn(row, 'restrictions')
+  return {
+    id: text(row, 'k_id'),
+    name: text(row, 'k_name'),
+    hint: text(row, 'k_hint'),
+    owners: OWNERS.flatMap((table) => ownerFromRow(row, table, restrictions)),
+    disabled: integer(row, 'k_disabled') !== 0,
+    revoked: row['k_revoked_at'] !== null,
+    failMode: text(row, 'k_fail_mode') === 'open' ? 'open' : 'closed',
+    shadow: integer(row, 'k_shadow') !== 0,
+    labels: labelsFromRow(row),
+    notBeforeMs: optionalInteger(row, 'k_not_before'),
+    expiresAtMs: optionalInteger(row, 'k_expires_at'),
+    secretUntilMs: optionalInteger(row, 's_not_after'),
+    rules: rulesFromColumns(rulesColumns(row, 'k', restrictions)),
+    quotas: quotasFromJson(row['k_limits'], 'key'),
+    usabilityQuota: {
+      id: integer(row, 'k_quota_id'),
+      subject: 'key',
+      unit: 'requests',
+      period: 'total',
+      zone: 'UTC',
+      amount: FOREVER,
+      implicit: true,
+    },
+  }
+}
 
-const ownerFromRow = (row: LookUpRow, table: (typeof OWNERS)[number]): Owner[] => {
+const ownerFromRow = (row: LookUpRow, table: (typeof OWNERS)[number], restrictions: SeldomSaid): Owner[] => {
   if (row[`${table}_id`] === null) {
     if (table === 'a') throw new Error('a key without an owner: the store is inconsistent')
     return []
@@ -83,7 +86,7 @@ const ownerFromRow = (row: LookUpRow, table: (typeof OWNERS)[number]): Owner[] =
       id: text(row, `${table}_id`),
       path,
       disabled: integer(row, `${table}_disabled`) !== 0,
-      rules: rulesFromColumns(rulesColumns(row, table)),
+      rules: rulesFromColumns(rulesColumns(row, table, restrictions)),
       quotas: quotasFromJson(row[`${table}_limits`], path),
     },
   ]
@@ -97,15 +100,17 @@ const labelsFromRow = (row: LookUpRow): Labels => {
 }
 
 /** In the order of `HOLDERS`. */
-const seldomSaidIn = (row: LookUpRow, column: string): readonly (string | null)[] =>
-  row[column] === null ? [] : (JSON.parse(text(row, column)) as readonly (string | null)[])
+type SeldomSaid = readonly (string | null)[]
 
-const rulesColumns = (row: LookUpRow, table: (typeof HOLDERS)[number]) => ({
+const seldomSaidIn = (row: LookUpRow, column: string): SeldomSaid =>
+  row[column] === null ? [] : (JSON.parse(text(row, column)) as SeldomSaid)
+
+const rulesColumns = (row: LookUpRow, table: (typeof HOLDERS)[number], restrictions: SeldomSaid) => ({
   models: row[`${table}_models`] === null ? null : text(row, `${table}_models`),
   denied_models: text(row, `${table}_denied_models`),
   policies: text(row, `${table}_policies`),
   guardrails: text(row, `${table}_guardrails`),
-  restrictions: seldomSaidIn(row, 'restrictions')[HOLDERS.indexOf(table)] ?? null,
+  restrictions: restrictions[HOLDERS.indexOf(table)] ?? null,
 })
 
 type HotColumns = readonly [

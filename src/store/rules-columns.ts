@@ -52,22 +52,19 @@ const RESTRICTION_NAMES = {
   hours: 'hours',
 } as const satisfies Record<keyof Restrictions, string>
 
-const restrictionsToJson = (rules: Restrictions): string | null =>
-  isUnrestricted(rules)
-    ? null
-    : JSON.stringify(
-        Object.fromEntries(
-          Object.entries(RESTRICTION_NAMES).flatMap(([field, name]) => {
-            const list = listOf(rules, field)
-            return list === undefined || (list.length === 0 && name.startsWith('denied_'))
-              ? []
-              : [[name, list]]
-          }),
-        ),
-      )
-
-const listOf = (rules: Restrictions, field: string): readonly string[] | undefined =>
-  Object.entries(rules).find(([name]) => name === field)?.[1]
+const restrictionsToJson = (rules: Restrictions): string | null => {
+  if (isUnrestricted(rules)) return null
+  const { paths, deniedPaths, networks, deniedNetworks, hours } = rules
+  const denied = (list: readonly string[]) => (list.length === 0 ? undefined : list)
+  // What is undefined is not written.
+  return JSON.stringify({
+    [RESTRICTION_NAMES.paths]: paths,
+    [RESTRICTION_NAMES.deniedPaths]: denied(deniedPaths),
+    [RESTRICTION_NAMES.networks]: networks,
+    [RESTRICTION_NAMES.deniedNetworks]: denied(deniedNetworks),
+    [RESTRICTION_NAMES.hours]: hours,
+  } satisfies Record<(typeof RESTRICTION_NAMES)[keyof Restrictions], readonly string[] | undefined>)
+}
 
 /** What this program does not know was written by a newer one: to admit more than it says would be worse than to stop. */
 const restrictionsFromJson = (json: string | null): Restrictions => {
